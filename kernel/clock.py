@@ -1,0 +1,24 @@
+"""Time as an argument. Everything below the shell is handed a clock or a ``now``; nothing calls ``time`` itself."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the Unix epoch; may step when the machine's clock is corrected."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never step back; only differences mean anything."""
+        ...
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()

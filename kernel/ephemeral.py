@@ -1,0 +1,90 @@
+"""Short-lived shared state: it may vanish with a restart of its store, and nothing durable depends on it.
+
+Keys are text of at most 512 bytes, named ``room:thing:id`` by the room that owns them. TTLs are seconds,
+greater than zero. Every operation is atomic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class KeyValues(Protocol):
+    async def get(self, key: str) -> bytes | None: ...
+
+    async def get_many(self, keys: Collection[str]) -> Mapping[str, bytes]:
+        """Only the keys that exist."""
+        ...
+
+    async def put(self, key: str, value: bytes, *, ttl: float, if_absent: bool = False) -> bool:
+        """Write and (re)start the TTL. With ``if_absent``, False means that someone was first."""
+        ...
+
+    async def touch(self, key: str, *, ttl: float) -> bool:
+        """Restart the TTL of a key; False when it no longer exists."""
+        ...
+
+    async def delete(self, key: str) -> bool:
+        """Whether the key existed."""
+        ...
+
+
+class TimedSets(Protocol):
+    """Sets whose members expire one by one, each by the TTL it was last added with."""
+
+    async def add(self, key: str, member: str, *, ttl: float) -> bool:
+        """True when the member was not in the set before."""
+        ...
+
+    async def remove(self, key: str, member: str) -> bool: ...
+
+    async def members(self, key: str) -> frozenset[str]: ...
+
+
+class Counters(Protocol):
+    async def increment(self, key: str, by: int = 1, *, ttl: float) -> int:
+        """The value after adding; a new counter starts at zero. The TTL starts at creation and is not prolonged."""
+        ...
+
+    async def value(self, key: str) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lock that is held. ``fence`` grows with every grant of the name: a store that remembers the highest
+    fence it saw can refuse a holder whose lease ran out while it slept."""
+
+    name: str
+    holder: str
+    fence: int
+
+
+class Locks(Protocol):
+    async def acquire(self, name: str, *, ttl: float) -> Lease | None:
+        """None when someone else holds it; never waits."""
+        ...
+
+    async def renew(self, lease: Lease, *, ttl: float) -> bool:
+        """False when the lease is no longer this holder's: stop at once."""
+        ...
+
+    async def release(self, lease: Lease) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a token bucket answered. ``remaining`` whole tokens are left; ``retry_after`` is 0 when allowed;
+    ``full_after`` seconds without traffic fill the bucket."""
+
+    allowed: bool
+    remaining: int
+    retry_after: float
+    full_after: float
+
+
+class TokenBuckets(Protocol):
+    async def take(self, key: str, *, capacity: int, per_second: float, cost: int = 1) -> Allowance:
+        """Take ``cost`` tokens or none. A bucket starts full and is forgotten once it is full again."""
+        ...
