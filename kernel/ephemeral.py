@@ -1,14 +1,35 @@
 """Short-lived shared state: it may vanish with a restart of its store, and nothing durable depends on it.
 
 Keys are text of at most 512 bytes, named ``room:thing:id`` by the room that owns them. TTLs are seconds,
-greater than zero. Every operation is atomic.
+greater than zero (ValueError otherwise). Every operation is atomic. A store that is full refuses new entries with
+Overloaded; it never forgets living ones to make room.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+MAX_KEY_BYTES = 512
+# A UTF-8 character is at most four bytes: keys this short need not be encoded to be measured.
+_SURELY_SHORT = MAX_KEY_BYTES // 4
+
+
+def require_key(key: str) -> None:
+    if not key or (len(key) > _SURELY_SHORT and len(key.encode()) > MAX_KEY_BYTES):
+        raise ValueError(f"a key has 1 to {MAX_KEY_BYTES} bytes; hash what is longer")
+
+
+def require_ttl(ttl: float) -> None:
+    if not 0 < ttl < math.inf:
+        raise ValueError(f"a TTL is a number of seconds above zero, not {ttl}")
+
+
+def require_bucket(capacity: int, per_second: float, cost: int) -> None:
+    if not (0 < cost <= capacity and 0 < per_second < math.inf):
+        raise ValueError(f"{cost} of {capacity} tokens at {per_second} a second can never be taken")
 
 
 class KeyValues(Protocol):
@@ -86,5 +107,6 @@ class Allowance:
 
 class TokenBuckets(Protocol):
     async def take(self, key: str, *, capacity: int, per_second: float, cost: int = 1) -> Allowance:
-        """Take ``cost`` tokens or none. A bucket starts full and is forgotten once it is full again."""
+        """Take ``cost`` tokens or none. A bucket starts full and is forgotten once it is full again.
+        A cost that is zero or above the capacity is a ValueError."""
         ...
