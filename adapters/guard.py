@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TypeVar
 
 from kernel.breaker import Circuit, CircuitBreaker
@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 FAILURES_TO_OPEN = 5
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 1.0
+
+_UNTRACED: AbstractContextManager[object] = nullcontext()
 
 
 class Guard:
@@ -42,6 +44,7 @@ class Guard:
         self.timeout = timeout
         self._outages = tuple(outages)
         self._clock = clock
+        self._tracing = metrics.tracing
         self._breaker = CircuitBreaker(threshold=FAILURES_TO_OPEN, pause=FIRST_PAUSE, longest_pause=LONGEST_PAUSE)
         labels = ("dependency",)
         self._latency = metrics.histogram("dependency_seconds", "Time of calls to a dependency", labels).labels(
@@ -77,8 +80,9 @@ class Guard:
             raise DependencyUnavailable(
                 self.dependency, "its circuit is open after repeated failures", retry_after=pause
             )
-        async with self._verdict(bound):
-            yield
+        with self._tracing.dependency(self.dependency) if self._tracing.active else _UNTRACED:
+            async with self._verdict(bound):
+                yield
         self._latency.observe(self._clock.monotonic() - started)
 
     async def probe(self, operation: Callable[[], Awaitable[object]]) -> ProbeResult:

@@ -1,10 +1,12 @@
-"""Metrics of one process: a thin owner of a Prometheus registry, so that no module keeps one globally."""
+"""What one process measures: an owner of its Prometheus registry, and the tracing that goes with it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from kernel.tracing import NoTracing, Tracing
 
 # From a cached read to a timeout; one set for all latencies, so that panels can be compared.
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -15,7 +17,8 @@ _PREFIX = "secureconnect_"
 class Metrics:
     """Hands out metric families by name; asking twice for a name answers the same family."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None, tracing: Tracing | None = None) -> None:
+        self.tracing = tracing or NoTracing()
         self.registry = registry or CollectorRegistry(auto_describe=True)
         self._families: dict[str, Counter | Gauge | Histogram] = {}
 

@@ -1,0 +1,1 @@
+"""The shell of every request, by stage: connection, pipeline, access, limits, body, handler, reply."""

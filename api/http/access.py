@@ -1,0 +1,47 @@
+"""Who may call an endpoint. Every endpoint names its rule; there is no default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from kernel.errors import Forbidden, Unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever a request was made by: ``kind`` is ``user``, ``service`` or ``operator``."""
+
+    id: str
+    kind: str
+    roles: frozenset[str] = frozenset()
+
+
+class Access(Enum):
+    """The rules there are. Their order is that of the reference, not of power."""
+
+    PUBLIC = "public"
+    SIGNED_URL = "signed_url"
+    OPERATOR = "operator"
+    SIGNED_IN = "signed_in"
+    ADMIN = "admin"
+
+
+class Authenticator(Protocol):
+    async def authenticate(self, headers: Mapping[str, str]) -> Principal | None:
+        """None without credentials; Unauthenticated for credentials that are no good."""
+        ...
+
+
+def permit(rule: Access, principal: Principal | None) -> None:
+    """Raises unless ``principal`` satisfies ``rule``. A signed URL proves itself in its resource."""
+    if rule in (Access.PUBLIC, Access.SIGNED_URL):
+        return
+    if principal is None:
+        raise Unauthenticated("This needs an access token in the Authorization header.")
+    if rule is Access.ADMIN and "admin" not in principal.roles:
+        raise Forbidden("This needs the role admin.")
+    if rule is Access.OPERATOR and principal.kind != "operator" and "admin" not in principal.roles:
+        raise Forbidden("This is for operators: a program on this machine, or one with the metrics token.")

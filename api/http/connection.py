@@ -1,0 +1,171 @@
+"""One HTTP connection, guarded against clients that only want to keep it open.
+
+aiohttp bounds idle keep-alive; what it leaves open is a client that sends its headers a byte at a time, or
+never reads its answer. This is the one file that leans on the insides of aiohttp's request handler; the
+version is pinned and tests/api/test_connection.py fails when its behaviour changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.web_protocol import RequestHandler
+from prometheus_client import Counter, Gauge
+
+from kernel.metrics import Metrics
+
+# The longest request line and header field we read; a ticket and a cursor fit many times over.
+MAX_LINE = 8190
+MAX_HEADERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    header_timeout: float
+    write_timeout: float
+    keepalive_timeout: float
+    max_connections: int
+
+
+class ConnectionMetrics:
+    def __init__(self, metrics: Metrics) -> None:
+        self.open: Gauge = metrics.gauge("http_connections", "Open HTTP connections")
+        closed = metrics.counter("http_connections_cut_total", "HTTP connections we cut, by reason", ("reason",))
+        self.cut: dict[str, Counter] = {
+            reason: closed.labels(reason) for reason in ("slow_headers", "slow_reader", "too_many", "malformed")
+        }
+
+
+class Connection(RequestHandler):
+    __slots__ = ("_bounds", "_counted", "_deadline", "_numbers", "_refuse", "_seen_requests", "_write_deadline")
+
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        bounds: ConnectionLimits,
+        numbers: ConnectionMetrics,
+        refuse: Callable[[int, str, str], web.Response],
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=bounds.keepalive_timeout,
+            access_log=cast(logging.Logger, None),  # ours is written by the pipeline
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            max_headers=MAX_HEADERS,
+            lingering_time=2.0,
+        )
+        self._bounds = bounds
+        self._numbers = numbers
+        self._refuse = refuse
+        self._deadline: asyncio.TimerHandle | None = None
+        self._write_deadline: asyncio.TimerHandle | None = None
+        self._seen_requests = 0
+        self._counted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._numbers.open.inc()
+        self._counted = True
+        self._await_headers()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._disarm()
+        self._writable()
+        if self._counted:
+            self._counted = False
+            self._numbers.open.dec()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._request_count != self._seen_requests:
+            self._seen_requests = self._request_count
+            self._disarm()
+        elif self._deadline is None and not self._request_in_progress and not self._messages and not self._upgraded:
+            self._await_headers()  # the first bytes of the next request on a kept-alive connection
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._write_deadline is None:
+            self._write_deadline = self._loop.call_later(self._bounds.write_timeout, self._cut, "slow_reader")
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._writable()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What never became a request: answered in the same form as every other error, then closed."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("part of an answer was sent already")
+        self._numbers.cut["malformed"].inc()
+        if isinstance(exc, LineTooLong):
+            response = self._refuse(431, "headers_too_large", f"A request line or header is over {MAX_LINE} bytes.")
+        elif isinstance(exc, HttpProcessingError) or status < 500:
+            response = self._refuse(400, "malformed_http", "This is not an HTTP/1.1 request.")
+        else:
+            self.log_exception("a request failed outside of its handler", exc_info=exc)
+            response = self._refuse(500, "internal_error", "Something failed here.")
+        response.force_close()
+        return response
+
+    def _await_headers(self) -> None:
+        self._deadline = self._loop.call_later(self._bounds.header_timeout, self._cut, "slow_headers")
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _writable(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
+
+    def _cut(self, reason: str) -> None:
+        self._numbers.cut[reason].inc()
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def connection_factory(
+    server: web.Server,
+    bounds: ConnectionLimits,
+    metrics: Metrics,
+    refuse: Callable[[int, str, str], web.Response],
+) -> Callable[[], asyncio.Protocol]:
+    """What ``loop.create_server`` calls for each accepted connection."""
+    loop = asyncio.get_running_loop()
+    numbers = ConnectionMetrics(metrics)
+
+    def accept() -> asyncio.Protocol:
+        if len(server.connections) >= bounds.max_connections:
+            numbers.cut["too_many"].inc()
+            return _Refused()
+        return Connection(server, loop, bounds, numbers, refuse)
+
+    return accept
+
+
+class _Refused(asyncio.Protocol):
+    """Over the bound: closed at once, without a byte read or a handler made."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            transport.abort()
+        else:
+            transport.close()

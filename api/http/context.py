@@ -1,0 +1,93 @@
+"""What the shell knows about a request while it is being answered."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from api.http.access import Principal
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    id: str
+    address: str
+    secure: bool
+    started: float
+    route: str = ""
+    principal: Principal | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+CONTEXT = web.RequestKey("context", RequestContext)
+
+
+def request_id(request: web.Request) -> str:
+    """The caller's id when it is a sane one, so that a trace spans proxies; else a fresh one."""
+    offered = request.headers.get("X-Request-Id")
+    if offered is not None and _REQUEST_ID.fullmatch(offered):
+        return offered
+    return os.urandom(10).hex()
+
+
+class ClientAddresses:
+    """Who is really asking: believes forwarding headers only from the proxies that were named."""
+
+    def __init__(self, trusted_proxies: Sequence[str]) -> None:
+        self._trusted = tuple(ipaddress.ip_network(network) for network in trusted_proxies)
+
+    def of(self, request: web.Request) -> tuple[str, bool]:
+        """The client's address, and whether it spoke to us over TLS."""
+        peer, secure = request.remote or "", request.secure
+        if not self._trusted or not self._is_trusted(peer):
+            return peer, secure
+        forwarded = [hop.strip() for hop in ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")]
+        address = peer
+        for hop in reversed(forwarded):  # the nearest proxy appends last; stop at the first one not ours
+            if not _is_address(hop):
+                break
+            address = hop
+            if not self._is_trusted(hop):
+                break
+        return address, request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+
+    def is_local(self, request: web.Request) -> bool:
+        """A program on this machine, not something a proxy on this machine passed on."""
+        headers = request.headers
+        if "X-Forwarded-For" in headers or "Forwarded" in headers:
+            return False
+        return _is_address(request.remote or "") and ipaddress.ip_address(request.remote or "").is_loopback
+
+    def _is_trusted(self, address: str) -> bool:
+        if not _is_address(address):
+            return False
+        parsed = ipaddress.ip_address(address)
+        return any(parsed in network for network in self._trusted)
+
+
+def limit_key(address: str) -> str:
+    """Addresses that one customer can change at will count as one: a /64 in IPv6."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed, 64), strict=False).network_address)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

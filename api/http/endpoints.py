@@ -1,0 +1,117 @@
+"""How a resource declares itself. One declaration mounts the route, validates it and documents it.
+
+A handler is ``async def handler(call: Call, ...) -> View`` whose parameters named ``body``, ``query`` and
+``path`` are msgspec structs; what it returns is encoded with the endpoint's status. Handlers that answer by
+themselves (streams, sockets, pages) return an ``aiohttp.web.StreamResponse`` and say what in ``content``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from aiohttp import web
+
+from api.http.access import Access, Principal
+from api.http.context import RequestContext
+
+# A handler's extra parameters are typed by itself; the shell only ever passes what it has validated as that.
+Handler = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as its handler sees it."""
+
+    request: web.Request
+    context: RequestContext
+
+    @property
+    def principal(self) -> Principal:
+        """Only for endpoints whose access rule guarantees one."""
+        if self.context.principal is None:
+            raise LookupError("this endpoint admits callers without a principal")
+        return self.context.principal
+
+    def set_header(self, name: str, value: str) -> None:
+        """A header of the answer, such as Location or ETag."""
+        self.context.headers[name] = value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """``limit`` names a rate of the limits section, None exempts (health, metrics); ``errors`` are the codes a
+    client should expect beyond those every endpoint can give. ``streaming`` lifts the body and request bounds,
+    because the handler has its own. ``content`` is the media type of an answer that is not JSON."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    limit: str | None
+    summary: str
+    status: int = 200
+    errors: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    streaming: bool = False
+    content: str | None = None
+    documented: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__
+
+    @property
+    def unsafe(self) -> bool:
+        return self.method not in ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A group of endpoints under one heading of the reference."""
+
+    name: str
+    text: str
+    endpoints: Sequence[Endpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The types in a handler's signature."""
+
+    body: type[msgspec.Struct] | None
+    query: type[msgspec.Struct] | None
+    path: type[msgspec.Struct] | None
+    reply: Any
+
+
+def shape_of(endpoint: Endpoint) -> Shape:
+    hints = get_type_hints(endpoint.handler, include_extras=True)
+    parameters = set(inspect.signature(endpoint.handler).parameters)
+    unknown = parameters - {"call", "body", "query", "path"}
+    if unknown or "call" not in parameters:
+        raise TypeError(f"{endpoint.name}: parameters are call, body, query and path, not {sorted(unknown)}")
+    reply = hints.get("return", types.NoneType)
+    return Shape(
+        body=_struct(hints.get("body")),
+        query=_struct(hints.get("query")),
+        path=_struct(hints.get("path")),
+        reply=None if reply is types.NoneType or is_response(reply) else reply,
+    )
+
+
+def is_response(hint: Any) -> bool:
+    candidates = get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    return any(isinstance(item, type) and issubclass(item, web.StreamResponse) for item in candidates)
+
+
+def _struct(hint: Any) -> type[msgspec.Struct] | None:
+    if hint is None:
+        return None
+    if not (isinstance(hint, type) and issubclass(hint, msgspec.Struct)):
+        raise TypeError(f"{hint!r} is not a struct; wire types are structs")
+    return hint

@@ -1,0 +1,143 @@
+"""From a declaration to a route: the stages between the pipeline and a handler, for one endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from api.http.access import permit
+from api.http.context import CONTEXT, RequestContext
+from api.http.endpoints import Call, Endpoint, Resource, shape_of
+from api.http.idempotency import HEADER, Claim
+from api.http.pipeline import Shell, identify
+from api.http.wire import parse_json, read_query, read_value
+from kernel.errors import Malformed, NotFound, Overloaded, TimedOut, TooLarge, Unprocessable, UnsupportedMediaType
+
+JSON = "application/json"
+
+_encoder = msgspec.json.Encoder()
+
+
+class MountedEndpoint:
+    """Stages in order: who, may they, how often, the body, once only, the handler, its answer."""
+
+    def __init__(self, endpoint: Endpoint, shell: Shell) -> None:
+        if endpoint.limit is not None and endpoint.limit not in shell.rates:
+            raise ValueError(f"{endpoint.method} {endpoint.path}: there is no limit named {endpoint.limit!r}")
+        self.endpoint = endpoint
+        self.shape = shape_of(endpoint)
+        self._shell = shell
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        endpoint, shell = self.endpoint, self._shell
+        context = request[CONTEXT]
+        context.route = endpoint.path
+        context.principal = await identify(shell, endpoint.access, request)
+        permit(endpoint.access, context.principal)
+        if endpoint.limit is not None:
+            await shell.rates.admit(endpoint.limit, context)
+        if endpoint.streaming:
+            return await self._run(request, context, b"")
+        scope = asyncio.timeout(shell.bounds.request_timeout)
+        try:
+            async with scope:
+                body = await self._read_body(request) if request.body_exists else b""
+                if endpoint.unsafe and HEADER in request.headers:
+                    return await self._run_once(request, context, body)
+                return await self._run(request, context, body)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            bound = shell.bounds.request_timeout
+            raise Overloaded(f"No answer within {bound:g} s; try again.", code="request_timeout") from error
+
+    async def _run(self, request: web.Request, context: RequestContext, body: bytes) -> web.StreamResponse:
+        shape = self.shape
+        arguments: dict[str, Any] = {}
+        if shape.path is not None:
+            arguments["path"] = self._path_values(request, shape.path)
+        if shape.query is not None:
+            arguments["query"] = read_query(list(request.query.items()), shape.query)
+        elif request.query_string and not self.endpoint.streaming:
+            read_query(list(request.query.items()), _NoQuery)
+        if shape.body is not None:
+            arguments["body"] = self._body_value(request, body, shape.body)
+        elif body:
+            raise Malformed("This request takes no body.", code="unexpected_body")
+        result = await self.endpoint.handler(Call(request, context), **arguments)
+        return self._reply(result)
+
+    async def _run_once(self, request: web.Request, context: RequestContext, body: bytes) -> web.StreamResponse:
+        keys = self._shell.idempotency
+        caller = context.principal.id if context.principal else context.address
+        claimed = await keys.begin(request.headers[HEADER], caller, request, body)
+        if not isinstance(claimed, Claim):
+            return claimed
+        try:
+            response = await self._run(request, context, body)
+        except BaseException:
+            await asyncio.shield(keys.abandon(claimed))
+            raise
+        await keys.finish(claimed, response)
+        return response
+
+    async def _read_body(self, request: web.Request) -> bytes:
+        bounds = self._shell.bounds
+        if (request.content_length or 0) > bounds.max_body:
+            raise TooLarge(f"The body is over {bounds.max_body} bytes.", code="body_too_large")
+        scope = asyncio.timeout(bounds.body_timeout)
+        try:
+            if request.content.is_eof():  # nearly always: it came with the headers
+                return await request.read()
+            async with scope:
+                return await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise TooLarge(f"The body is over {bounds.max_body} bytes.", code="body_too_large") from error
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise TimedOut(f"The body did not arrive within {bounds.body_timeout:g} s.", code="body_timeout") from error
+        except web.RequestPayloadError as error:
+            raise Malformed("The body ended early or its encoding is broken.", code="malformed_body") from error
+
+    def _body_value(self, request: web.Request, body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
+        if request.content_type != JSON:
+            raise UnsupportedMediaType(f"The body must be {JSON}.")
+        if request.charset is not None and request.charset.lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType("JSON is UTF-8.")
+        if not body:
+            raise Malformed("A JSON body is required.", code="malformed_json")
+        return read_value(parse_json(body, max_depth=self._shell.bounds.json_depth), kind)
+
+    @staticmethod
+    def _path_values(request: web.Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
+        try:
+            return read_value(dict(request.match_info), kind, strict=False)
+        except Unprocessable as error:
+            # An id that cannot exist is an id that is not there.
+            raise NotFound("There is nothing at this address.") from error
+
+    def _reply(self, result: Any) -> web.StreamResponse:
+        if isinstance(result, web.StreamResponse):
+            return result
+        if result is None:
+            return web.Response(status=204 if self.endpoint.status == 200 else self.endpoint.status)
+        return web.Response(status=self.endpoint.status, body=_encoder.encode(result), content_type=JSON)
+
+
+class _NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Endpoints without query parameters refuse them, so that a misspelt filter is not silently ignored."""
+
+
+def mount(app: web.Application, shell: Shell, resources: Iterable[Resource]) -> None:
+    """Add every endpoint; a GET answers HEAD too."""
+    for resource in resources:
+        for endpoint in resource.endpoints:
+            mounted = MountedEndpoint(endpoint, shell)
+            app.router.add_route(endpoint.method, endpoint.path, mounted.handle)
+            if endpoint.method == "GET":
+                app.router.add_route("HEAD", endpoint.path, mounted.handle)

@@ -1,0 +1,168 @@
+"""What every request passes, in order: identify, allow, answer, count, log. The only error boundary there is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+
+from api.http.access import Access, Authenticator, Principal
+from api.http.context import CONTEXT, ClientAddresses, RequestContext, request_id
+from api.http.idempotency import IdempotencyKeys
+from api.http.origins import SECURITY_HEADERS, TRANSPORT_SECURITY, Origins, is_preflight
+from api.http.problem import from_error, from_http_exception, internal_error
+from api.http.rates import RateLimiter
+from kernel.clock import Clock
+from kernel.errors import SecureConnectError
+from kernel.metrics import Metrics
+from kernel.tracing import Tracing
+
+_log = structlog.stdlib.get_logger("api")
+
+UNMATCHED = "(no route)"
+
+
+class AccessLog(Protocol):
+    def write(
+        self, *, request_id: str, method: str, route: str, status: int, seconds: float, sent: int, address: str
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long and how large a request may be."""
+
+    request_timeout: float
+    body_timeout: float
+    max_body: int
+    json_depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What the pipeline and every mounted endpoint work with."""
+
+    addresses: ClientAddresses
+    origins: Origins
+    rates: RateLimiter
+    authenticator: Authenticator
+    idempotency: IdempotencyKeys
+    bounds: Bounds
+    clock: Clock
+    metrics: Metrics
+    tracing: Tracing
+    access_log: AccessLog | None
+    always_secure: bool
+
+
+class Pipeline:
+    """The one middleware. Metrics are bound per route on first use, so the label set is that of the routes."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._seconds = shell.metrics.histogram("http_request_seconds", "Time to answer a request", ("method", "route"))
+        self._requests = shell.metrics.counter(
+            "http_requests_total", "Requests by route and status", ("method", "route", "status")
+        )
+        self._running = shell.metrics.gauge("http_requests_running", "Requests being answered")
+        self._errors = shell.metrics.counter("http_internal_errors_total", "Requests that failed through our fault")
+        self._bound_seconds: dict[tuple[str, str], Callable[[float], None]] = {}
+        self._bound_requests: dict[tuple[str, str, int], Callable[[], None]] = {}
+
+    def install(self, app: web.Application) -> None:
+        app.middlewares.append(self.answer)
+        app.on_response_prepare.append(self._on_prepare)
+
+    @web.middleware
+    async def answer(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        shell = self._shell
+        address, secure = shell.addresses.of(request)
+        context = RequestContext(request_id(request), address, secure, shell.clock.monotonic())
+        request[CONTEXT] = context
+        structlog.contextvars.bind_contextvars(request_id=context.id)
+        self._running.inc()
+        try:
+            response = await self._guarded(request, context, handler)
+        finally:
+            self._running.dec()
+        self._account(request, context, response)
+        return response
+
+    async def _guarded(
+        self,
+        request: web.Request,
+        context: RequestContext,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        try:
+            if is_preflight(request):
+                return self._shell.origins.preflight(request, context)
+            if self._shell.tracing.active:
+                with self._shell.tracing.request(request.method, request.headers) as span:
+                    response = await handler(request)
+                    span.describe(route=context.route or UNMATCHED, status=response.status)
+                    return response
+            return await handler(request)
+        except SecureConnectError as error:
+            return from_error(error, context.id)
+        except web.HTTPException as error:
+            return from_http_exception(error, context.id)
+        except (ConnectionError, asyncio.CancelledError):
+            raise  # the client went away; aiohttp knows what to do
+        except Exception:  # noqa: BLE001 - the boundary: whatever it was, the caller gets an id to quote
+            self._errors.inc()
+            _log.exception("request failed", method=request.method, route=context.route or UNMATCHED)
+            return internal_error(context.id)
+
+    def _account(self, request: web.Request, context: RequestContext, response: web.StreamResponse) -> None:
+        route = context.route or UNMATCHED
+        # An unknown method would make a new time series for every word a scanner tries.
+        method = request.method if context.route else "ANY"
+        seconds = self._shell.clock.monotonic() - context.started
+        observe = self._bound_seconds.get((method, route))
+        if observe is None:
+            observe = self._bound_seconds[method, route] = self._seconds.labels(method, route).observe
+        observe(seconds)
+        count = self._bound_requests.get((method, route, response.status))
+        if count is None:
+            count = self._requests.labels(method, route, str(response.status)).inc
+            self._bound_requests[method, route, response.status] = count
+        count()
+        if self._shell.access_log is not None:
+            self._shell.access_log.write(
+                request_id=context.id,
+                method=request.method,
+                route=route,
+                status=response.status,
+                seconds=seconds,
+                sent=response.content_length or 0,
+                address=context.address,
+            )
+
+    async def _on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        for name, value in SECURITY_HEADERS.items():
+            headers.setdefault(name, value)
+        context = request.get(CONTEXT)
+        if context is None:
+            return
+        headers["X-Request-Id"] = context.id
+        if "Origin" in request.headers:
+            self._shell.origins.apply(request, context, context.headers)
+        if context.headers:
+            headers.update(context.headers)
+        if context.secure or self._shell.always_secure:
+            headers["Strict-Transport-Security"] = TRANSPORT_SECURITY
+
+
+async def identify(shell: Shell, rule: Access, request: web.Request) -> Principal | None:
+    """Who is asking. A program on this machine is an operator where operators are asked for."""
+    if rule is Access.OPERATOR and "Authorization" not in request.headers and shell.addresses.is_local(request):
+        return Principal("local", "operator")
+    return await shell.authenticator.authenticate(request.headers)

@@ -1,0 +1,82 @@
+"""Rate limits: which bucket a request takes from, and what happens when the shared buckets are away."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from api.http.context import RequestContext, limit_key
+from config.sections import Limits
+from kernel.ephemeral import Allowance, TokenBuckets
+from kernel.errors import DependencyUnavailable, RateLimited
+from kernel.metrics import Metrics
+
+# Guessing passwords must not become free because a store is down; everything else should go on working.
+FAIL_CLOSED = frozenset({"login", "register", "refresh", "password", "email", "forgot", "second_factor"})
+
+RATES = (*sorted(FAIL_CLOSED), "profile", "search", "messages", "calls", "storage", "default")
+
+SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    name: str
+    per_minute: int
+    fails_closed: bool
+
+
+class RateLimiter:
+    """``fallback`` buckets are this process's own: looser than the shared ones, but never none."""
+
+    def __init__(self, limits: Limits, shared: TokenBuckets, fallback: TokenBuckets, metrics: Metrics) -> None:
+        self._enabled = limits.enabled
+        self._shared = shared
+        self._fallback = fallback
+        self._rates = {name: Rate(name, getattr(limits, name), name in FAIL_CLOSED) for name in RATES}
+        refused = metrics.counter("rate_limited_total", "Requests refused by a rate limit", ("limit",))
+        self._refused = {name: refused.labels(name) for name in RATES}
+        self._degraded = metrics.counter(
+            "rate_limit_degraded_total", "Requests limited in process because the shared buckets were away"
+        )
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._rates
+
+    async def admit(self, name: str, context: RequestContext) -> None:
+        """Take a token for this caller and leave the RateLimit headers in ``context``."""
+        if self._enabled:
+            caller = f"u:{context.principal.id}" if context.principal else f"a:{limit_key(context.address)}"
+            await self._take(self._rates[name], caller, context)
+
+    async def admit_account(self, name: str, account: str, context: RequestContext) -> None:
+        """The account half of a limit "per account and address", for handlers that know the account."""
+        if self._enabled:
+            digest = hashlib.blake2b(account.casefold().encode(), digest_size=16).hexdigest()
+            await self._take(self._rates[name], f"n:{digest}", context)
+
+    async def _take(self, rate: Rate, caller: str, context: RequestContext) -> None:
+        key = f"rate:{rate.name}:{caller}"
+        per_second = rate.per_minute / SECONDS
+        try:
+            allowance = await self._shared.take(key, capacity=rate.per_minute, per_second=per_second)
+        except DependencyUnavailable:
+            if rate.fails_closed:
+                raise
+            self._degraded.inc()
+            allowance = await self._fallback.take(key, capacity=rate.per_minute, per_second=per_second)
+        headers(rate, allowance, context.headers)
+        if not allowance.allowed:
+            self._refused[rate.name].inc()
+            raise RateLimited(
+                f"Too many requests of this kind; the limit is {rate.per_minute} a minute.",
+                retry_after=max(allowance.retry_after, 1.0),
+            )
+
+
+def headers(rate: Rate, allowance: Allowance, into: dict[str, str]) -> None:
+    into["RateLimit-Policy"] = f'"{rate.name}";q={rate.per_minute};w=60'
+    into["RateLimit-Limit"] = str(rate.per_minute)
+    into["RateLimit-Remaining"] = str(allowance.remaining)
+    into["RateLimit-Reset"] = str(math.ceil(allowance.full_after))
