@@ -16,10 +16,16 @@ from kernel.units import Transaction
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 3600.0
 
+# Jobs are claimed in batches and their payloads held in memory; what is larger belongs into the object store.
+MAX_PAYLOAD_BYTES = 1 << 20
+MAX_KIND_LENGTH = 100
+MAX_KEY_LENGTH = 500
+
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """``key`` makes enqueueing idempotent per kind: while a job of that key is kept, a second one is not added.
+    """``key`` makes enqueueing idempotent per kind: while a job of that key is kept (waiting, running, dead, or
+    finished not longer ago than the configured time), a second one is not added.
     ``run_at`` (Unix seconds) delays the first attempt; None means now."""
 
     kind: str
@@ -31,7 +37,8 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job. ``attempt`` counts from 1; ``claim`` proves that this worker still holds it."""
+    """A claimed job. ``attempt`` counts from 1; ``claim`` proves that this worker still holds it; ``postponed``
+    says how often it was given back without counting an attempt."""
 
     id: UUID
     kind: str
@@ -39,6 +46,7 @@ class Job:
     attempt: int
     max_attempts: int
     claim: UUID
+    postponed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,16 @@ class JobFailed:
     retry_at: float | None
 
 
-JobOutcome = JobDone | JobFailed
+@dataclass(frozen=True, slots=True)
+class JobPostponed:
+    """Given back through no fault of its own (a node that stops, a store that is down): the attempt does not count."""
+
+    job: Job
+    reason: str
+    run_at: float
+
+
+JobOutcome = JobDone | JobFailed | JobPostponed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +87,19 @@ class DeadJob:
 
 class JobQueue(Protocol):
     async def enqueue(self, jobs: Sequence[NewJob], *, within: Transaction | None = None) -> Sequence[UUID]:
-        """Ids in order; for a key that exists already, the existing job's id."""
+        """Ids in order; for a key that exists already, the existing job's id. All of one call or none.
+
+        Raises Unprocessable ``bad_job`` for what no store could keep (see the limits above), Overloaded when
+        too many callers wait for the store already.
+        """
         ...
 
     async def claim(self, kinds: Sequence[str], *, limit: int, lease: float) -> Sequence[Job]:
-        """Take due jobs, oldest first, for ``lease`` seconds; a job whose lease ran out is claimable again."""
+        """Take due jobs, oldest first, for ``lease`` seconds; a job whose lease ran out is claimable again.
+
+        An attempt counts from here, so that a job that kills its process does not do so for ever: one that is
+        lost in its last attempt goes to the dead letters instead of being handed out again.
+        """
         ...
 
     async def renew(self, jobs: Sequence[Job], *, lease: float) -> frozenset[UUID]:
@@ -103,14 +128,22 @@ class DeadLetters(Protocol):
         """How many jobs are ``queued``, ``claimed`` and ``dead``."""
         ...
 
+    async def oldest_due(self) -> float | None:
+        """When (Unix seconds) the job that has waited longest became due; None when none waits."""
+        ...
+
 
 class Schedules(Protocol):
     async def ensure(self, name: str, *, kind: str, payload: bytes, every: float) -> None:
-        """Have a job of ``kind`` every ``every`` seconds, once in the whole cluster however many nodes ask."""
+        """Have a job of ``kind`` every ``every`` seconds, once in the whole cluster however many nodes ask.
+
+        The first one comes after one period. Asking again with other values changes the schedule.
+        """
         ...
 
     async def fire_due(self) -> int:
-        """Enqueue what is due. Periods missed while nothing ran are made up by one job, not by many."""
+        """Enqueue what is due; answers how many jobs that were. Periods missed while nothing ran are made up by
+        one job, not by many, and while a schedule's last job has not ended it adds no other."""
         ...
 
 
