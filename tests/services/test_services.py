@@ -1,0 +1,182 @@
+"""The servers of the tests are what they say: real, unprivileged, killable, and gone with us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import smtplib
+import ssl
+from email.message import EmailMessage
+
+import asyncpg
+import psutil
+import pytest
+import redis.asyncio
+import redis.exceptions
+
+from tests.services.cut import CutProxy
+from tests.services.postgres import PostgresService
+from tests.services.process import Service
+from tests.services.redis import RedisService
+from tests.services.smtp import SmtpSink
+
+
+def a_mail(*recipients: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = "us@example.org"
+    message["To"] = ", ".join(recipients)
+    message["Subject"] = "Grüße"
+    message.set_content("täglich\n")
+    return message
+
+
+async def test_postgres_hands_out_empty_databases_that_do_not_know_each_other(postgres: PostgresService) -> None:
+    first = await asyncpg.connect(postgres.create_database())
+    second = await asyncpg.connect(postgres.create_database())
+    try:
+        await first.execute("CREATE TABLE only_here (id int)")
+        assert await first.fetchval("SELECT count(*) FROM pg_tables WHERE tablename = 'only_here'") == 1
+        assert await second.fetchval("SELECT count(*) FROM pg_tables WHERE tablename = 'only_here'") == 0
+    finally:
+        await first.close()
+        await second.close()
+
+
+async def test_a_killed_postgres_keeps_what_it_acknowledged(postgres: PostgresService) -> None:
+    url = postgres.create_database()
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)")
+    try:
+        postgres.kill()
+        with pytest.raises((OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+            await connection.fetchval("SELECT 1")
+        with pytest.raises(ConnectionRefusedError):
+            await asyncpg.connect(url)
+    finally:
+        connection.terminate()
+        await asyncio.to_thread(postgres.start)
+    again = await asyncpg.connect(url)
+    try:
+        assert await again.fetchval("SELECT id FROM kept") == 7
+    finally:
+        await again.close()
+
+
+async def test_a_killed_redis_keeps_what_it_acknowledged(redis_server: RedisService) -> None:
+    async with redis.asyncio.from_url(redis_server.url) as client:
+        await client.set("kept", "yes")
+        try:
+            redis_server.kill()
+            with pytest.raises(redis.exceptions.ConnectionError):
+                await client.get("kept")
+        finally:
+            await asyncio.to_thread(redis_server.start)
+        assert await client.get("kept") == b"yes"
+        redis_server.flush()
+        assert await client.get("kept") is None
+
+
+async def test_a_paused_redis_answers_again_once_resumed(redis_server: RedisService) -> None:
+    async with redis.asyncio.from_url(redis_server.url) as client:
+        await client.set("here", "yes")
+        redis_server.pause()
+        asking = asyncio.ensure_future(client.get("here"))
+        try:
+            done, _ = await asyncio.wait([asking], timeout=0.3)
+            assert not done
+        finally:
+            redis_server.resume()
+        assert await asking == b"yes"
+
+
+@pytest.mark.parametrize(
+    "fixture",
+    [
+        pytest.param("postgres", marks=pytest.mark.service("postgres")),
+        pytest.param("redis_server", marks=pytest.mark.service("redis")),
+        "smtp_sink",
+    ],
+)
+def test_a_service_runs_without_privileges_on_loopback_only(fixture: str, request: pytest.FixtureRequest) -> None:
+    service: Service = request.getfixturevalue(fixture)
+    for process in service.processes():
+        assert process.uids().effective != 0 or os.geteuid() != 0
+        assert not any(
+            os.geteuid() == 0 and gid == 0 for gid in os.getgrouplist(process.username(), process.gids().real)
+        )
+    addresses = {
+        connection.laddr.ip
+        for process in service.processes()
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert addresses == {service.host}
+
+
+def test_the_sink_keeps_a_mail_as_it_was_sent(smtp_sink: SmtpSink) -> None:
+    smtp_sink.clear()
+    with smtplib.SMTP(smtp_sink.host, smtp_sink.port, timeout=5) as client:
+        client.send_message(a_mail("one@example.org"))
+    (kept,) = smtp_sink.messages
+    assert (kept.recipients, kept.message["Subject"], kept.message.get_content()) == (
+        ["one@example.org"],
+        "Grüße",
+        "täglich\n",
+    )
+    assert not kept.encrypted
+    assert not kept.authenticated
+
+
+def test_the_sink_insists_on_starttls_and_on_the_password(smtp_sink: SmtpSink) -> None:
+    trust = ssl.create_default_context(cafile=str(smtp_sink.ca_file))
+    smtp_sink.clear()
+    with smtplib.SMTP("localhost", smtp_sink.auth_port, timeout=5) as client:
+        with pytest.raises(smtplib.SMTPException):
+            client.send_message(a_mail("one@example.org"))
+        client.starttls(context=trust)
+        with pytest.raises(smtplib.SMTPResponseException):
+            client.send_message(a_mail("one@example.org"))
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            client.login(smtp_sink.username, "wrong")
+        client.login(smtp_sink.username, smtp_sink.password)
+        client.send_message(a_mail("one@example.org"))
+    with smtplib.SMTP_SSL("localhost", smtp_sink.tls_port, timeout=5, context=trust) as client:
+        client.send_message(a_mail("one@example.org"))
+    assert [(kept.encrypted, kept.authenticated) for kept in smtp_sink.messages] == [(True, True), (True, False)]
+
+
+@pytest.mark.parametrize(("recipient", "code"), [("refused@example.org", 550), ("later@example.org", 451)])
+def test_the_sink_refuses_by_the_name_of_the_recipient(smtp_sink: SmtpSink, recipient: str, code: int) -> None:
+    with (
+        smtplib.SMTP(smtp_sink.host, smtp_sink.port, timeout=5) as client,
+        pytest.raises(smtplib.SMTPRecipientsRefused) as refused,
+    ):
+        client.send_message(a_mail(recipient))
+    assert refused.value.recipients[recipient][0] == code
+
+
+async def test_a_pulled_cable_resets_refuses_and_comes_back(smtp_sink: SmtpSink) -> None:
+    async with CutProxy(smtp_sink.host, smtp_sink.port) as proxy:
+        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+        assert (await reader.readline()).startswith(b"220")
+        proxy.cut()
+        with pytest.raises(ConnectionResetError):
+            await reader.readline()
+        writer.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(proxy.host, proxy.port)
+        proxy.mend()
+        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+        assert (await reader.readline()).startswith(b"220")
+        writer.close()
+
+
+async def test_a_stalled_cable_accepts_and_passes_nothing_until_mended(smtp_sink: SmtpSink) -> None:
+    async with CutProxy(smtp_sink.host, smtp_sink.port) as proxy:
+        proxy.stall()
+        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.readline(), 0.2)
+        proxy.mend()
+        assert (await reader.readline()).startswith(b"220")
+        writer.close()

@@ -1,0 +1,177 @@
+"""Puts the real servers of the tests on this machine: ``python3 tooling/provision.py [piece ...]``.
+
+Plain standard library, so that it can run before there is an environment, side by side with everything else.
+Each piece is built once per pin into a cache outside the tree (a temporary directory, then one rename), under a
+file lock: whoever comes second waits for the first and finds it done. Nothing here starts a server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+POSTGRES_VERSIONS = Path("/usr/lib/postgresql")
+OLDEST_POSTGRES = 13
+
+
+class CannotProvide(Exception):
+    """Why a piece is not here, and what to do about it."""
+
+
+def cache_root() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/cache/secureconnect-tests")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "secureconnect-tests"
+
+
+def postgres_programs() -> Path:
+    """The directory of initdb and postgres; the newest installed version."""
+    found = [path.parent for path in POSTGRES_VERSIONS.glob("*/bin/postgres")]
+    recent = [path for path in found if int(path.parent.name) >= OLDEST_POSTGRES]
+    if not recent:
+        raise CannotProvide("PostgreSQL is not installed: apt-get install postgresql")
+    return max(recent, key=lambda path: int(path.parent.name))
+
+
+def _has_postgres() -> bool:
+    try:
+        return bool(postgres_programs())
+    except CannotProvide:
+        return False
+
+
+def _has_redis() -> bool:
+    return shutil.which("redis-server") is not None
+
+
+@dataclass(frozen=True)
+class Piece:
+    name: str
+    ready: Callable[[], bool]
+    build: Callable[[Path], None]
+    """Handed the log file to write to."""
+
+
+def run(
+    command: Sequence[str | Path], *, log: Path, nice: int = 0, environment: Mapping[str, str] | None = None
+) -> None:
+    """Runs one step to its end; it dies with us. The log keeps what it said, the error its last lines."""
+    words = ["setpriv", "--pdeathsig", "KILL", "--", "nice", "-n", str(nice), *map(str, command)]
+    with log.open("ab") as output:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            check=False,
+        )
+    if done.returncode:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise CannotProvide(f"`{' '.join(map(str, command[:4]))} ...` failed:\n{tail}")
+
+
+@contextmanager
+def _services_stay_down() -> Iterator[None]:
+    """Debian starts a server when its package is installed, unless this file says no."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
+
+
+def _install_packages(*packages: str) -> Callable[[Path], None]:
+    def build(log: Path) -> None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            raise CannotProvide(
+                f"not installed, and this account may not: as root, apt-get install {' '.join(packages)}"
+            )
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        with locked("apt"), _services_stay_down():
+            run(["apt-get", "update", "-q"], log=log, environment=quiet)
+            command = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
+            run([*command, *packages], log=log, environment=quiet)
+
+    return build
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    lock = cache_root() / "locks" / name
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+PIECES = {
+    piece.name: piece
+    for piece in (
+        Piece("postgres", _has_postgres, _install_packages("postgresql")),
+        Piece("redis", _has_redis, _install_packages("redis-server")),
+    )
+}
+
+
+def provide(name: str) -> None:
+    """Returns when the piece is there. CannotProvide: why it is not."""
+    piece = PIECES[name]
+    if piece.ready():
+        return
+    with locked(name):
+        if piece.ready():
+            return
+        started = time.monotonic()
+        log = cache_root() / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_bytes(b"")
+        print(f"[{name}] being installed (its log: {log})", flush=True)
+        piece.build(log)
+        if not piece.ready():
+            raise CannotProvide(f"its installation ended well, and yet it is not there; see {log}")
+        print(f"[{name}] ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "pieces", nargs="*", metavar="piece", help=f"any of: {', '.join(PIECES)}; all when none is named"
+    )
+    names = parser.parse_args(arguments).pieces or list(PIECES)
+    unknown = set(names) - set(PIECES)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+
+    def attempt(name: str) -> str | None:
+        try:
+            provide(name)
+        except CannotProvide as reason:
+            return f"[{name}] {reason}"
+        return None
+
+    with ThreadPoolExecutor(len(names)) as together:
+        failures = [failure for failure in together.map(attempt, names) if failure]
+    for failure in failures:
+        print(failure, file=sys.stderr, flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
