@@ -16,6 +16,7 @@ from api.http.idempotency import IdempotencyKeys
 from api.http.origins import SECURITY_HEADERS, TRANSPORT_SECURITY, Origins, is_preflight
 from api.http.problem import from_error, from_http_exception, internal_error
 from api.http.rates import RateLimiter
+from api.lifecycle import Lifecycle
 from kernel.clock import Clock
 from kernel.errors import SecureConnectError
 from kernel.metrics import Metrics
@@ -55,6 +56,7 @@ class Shell:
     clock: Clock
     metrics: Metrics
     tracing: Tracing
+    lifecycle: Lifecycle
     access_log: AccessLog | None
     always_secure: bool
 
@@ -68,7 +70,6 @@ class Pipeline:
         self._requests = shell.metrics.counter(
             "http_requests_total", "Requests by route and status", ("method", "route", "status")
         )
-        self._running = shell.metrics.gauge("http_requests_running", "Requests being answered")
         self._errors = shell.metrics.counter("http_internal_errors_total", "Requests that failed through our fault")
         self._bound_seconds: dict[tuple[str, str], Callable[[float], None]] = {}
         self._bound_requests: dict[tuple[str, str, int], Callable[[], None]] = {}
@@ -86,11 +87,11 @@ class Pipeline:
         context = RequestContext(request_id(request), address, secure, shell.clock.monotonic())
         request[CONTEXT] = context
         structlog.contextvars.bind_contextvars(request_id=context.id)
-        self._running.inc()
+        shell.lifecycle.requests_running += 1
         try:
             response = await self._guarded(request, context, handler)
         finally:
-            self._running.dec()
+            shell.lifecycle.requests_running -= 1
         self._account(request, context, response)
         return response
 
@@ -149,6 +150,8 @@ class Pipeline:
         headers = response.headers
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
+        if self._shell.lifecycle.stopping:
+            response.force_close()
         context = request.get(CONTEXT)
         if context is None:
             return

@@ -1,0 +1,1 @@
+"""What keeps an eye on the process itself: event-loop stalls, process figures, traces."""

@@ -1,0 +1,1 @@
+"""A module per REST resource: its wire types, its handlers, its declaration."""

@@ -1,0 +1,113 @@
+"""Listening and stopping: sockets at the edge, and a shutdown that loses nothing and ends in time."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Sequence
+
+import structlog
+from aiohttp import web
+
+from api.http.connection import ConnectionLimits, connection_factory
+from api.http.origins import SECURITY_HEADERS
+from api.http.problem import problem_response
+from api.lifecycle import Lifecycle
+from config.sections import Server
+from kernel.clock import Clock
+from kernel.metrics import Metrics
+
+_log = structlog.stdlib.get_logger("api.server")
+
+BACKLOG = 1024
+# Shares of the shutdown deadline: requests first, then goodbyes on sockets; the stores get what is left.
+REQUESTS_SHARE = 0.6
+SOCKETS_SHARE = 0.2
+POLL_SECONDS = 0.02
+
+
+class CannotListen(Exception):
+    """The port cannot be had; the message says why and what to do."""
+
+
+class HttpServer:
+    """Accepts connections for one application until told to stop."""
+
+    def __init__(
+        self, app: web.Application, settings: Server, lifecycle: Lifecycle, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._clock = clock
+        self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        await self._runner.setup()
+        handler = self._runner.server
+        if handler is None:
+            raise RuntimeError("aiohttp made no request server")
+        bounds = ConnectionLimits(
+            header_timeout=self._settings.header_timeout,
+            write_timeout=self._settings.body_timeout,
+            keepalive_timeout=self._settings.keepalive_timeout,
+            max_connections=self._settings.max_connections,
+        )
+        accept = connection_factory(handler, bounds, self._metrics, _refuse)
+        host, port = self._settings.host, self._settings.port
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                accept, host or None, port, backlog=BACKLOG, reuse_address=True
+            )
+        except OSError as error:
+            await self._runner.cleanup()
+            raise CannotListen(_why_not(error, host, port)) from error
+
+    @property
+    def addresses(self) -> Sequence[tuple[str, int]]:
+        if self._server is None:
+            return ()
+        return [item.getsockname()[:2] for item in self._server.sockets]
+
+    async def stop(self, deadline: float) -> None:
+        """Stop accepting, let requests finish, tell sockets, cut what is left; done by ``deadline`` (monotonic)."""
+        self._lifecycle.stop()
+        if self._server is not None:
+            self._server.close()
+        total = max(0.0, deadline - self._clock.monotonic())
+        unfinished = await self._finish_requests(total * REQUESTS_SHARE)
+        await self._lifecycle.close_sockets("server is stopping", within=total * SOCKETS_SHARE)
+        await self._runner.cleanup()
+        _log.info("stopped accepting", unfinished_requests=unfinished)
+
+    async def _finish_requests(self, within: float) -> int:
+        """Wait for handlers other than those of registered sockets, which end by being told."""
+        until = self._clock.monotonic() + within
+        while True:
+            left = self._lifecycle.requests_running - self._lifecycle.open_sockets()
+            if left <= 0 or self._clock.monotonic() >= until:
+                return max(0, left)
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _refuse(status: int, code: str, detail: str) -> web.Response:
+    response = problem_response(status, code, detail)
+    response.headers.update(SECURITY_HEADERS)
+    return response
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    where = f"{host or 'every address'} port {port}"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"{where} is taken by another program; stop it, or choose another with PORT=... (server.port)."
+        case errno.EACCES:
+            return f"{where} needs privileges (ports below 1024 do); choose another with PORT=... (server.port)."
+        case errno.EADDRNOTAVAIL:
+            return f"This machine has no address {host}; set HOST=... (server.host) to one it has, or 0.0.0.0."
+        case _ if isinstance(error, socket.gaierror):
+            return f"{host} is not a name this machine can resolve; set HOST=... (server.host)."
+        case _:
+            return f"Cannot listen on {where}: {error.strerror or error}."
