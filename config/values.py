@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 
-_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE_UNITS = {
-    "B": 1,
-    "KiB": 1 << 10,
-    "MiB": 1 << 20,
-    "GiB": 1 << 30,
-    "TiB": 1 << 40,
-    "kB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
+_DURATION_UNITS = {
+    "d": Fraction(86400),
+    "h": Fraction(3600),
+    "m": Fraction(60),
+    "s": Fraction(1),
+    "ms": Fraction(1, 1000),
 }
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_SIZE_UNITS = {
+    "TiB": Fraction(1 << 40),
+    "GiB": Fraction(1 << 30),
+    "MiB": Fraction(1 << 20),
+    "KiB": Fraction(1 << 10),
+    "GB": Fraction(10**9),
+    "MB": Fraction(10**6),
+    "kB": Fraction(10**3),
+    "B": Fraction(1),
+}
+_BINARY_UNITS = ("TiB", "GiB", "MiB", "KiB")
+# The digits are bounded so that a pasted blob is refused at once instead of being turned into a number.
+_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,30})?)\s*([A-Za-z]{1,3})")
 
 
 class Duration(float):
     """Seconds, written with a unit: ``"15m"``, ``"250ms"``, ``"1.5h"``."""
 
+    __slots__ = ()
+
     @classmethod
     def parse(cls, text: str) -> Duration:
-        return cls(_quantity(text, _DURATION_UNITS, "a duration such as 250ms, 30s, 15m, 12h or 7d"))
+        return cls(float(_quantity(text, _DURATION_UNITS, "a duration such as 250ms, 30s, 15m, 12h or 7d")))
 
     def __str__(self) -> str:
-        for unit in ("d", "h", "m", "s"):
-            if self >= _DURATION_UNITS[unit] and self % _DURATION_UNITS[unit] == 0:
-                return f"{self / _DURATION_UNITS[unit]:g}{unit}"
-        return f"{self * 1000:g}ms"
+        if not self:
+            return "0s"
+        exact = Fraction(float.__repr__(self))
+        for unit, factor in _DURATION_UNITS.items():
+            if exact % factor == 0:
+                return f"{exact // factor}{unit}"
+        return f"{Decimal(float.__repr__(self)):f}s"
 
     __repr__ = __str__
 
@@ -40,14 +57,14 @@ class Size(int):
     @classmethod
     def parse(cls, text: str) -> Size:
         amount = _quantity(text, _SIZE_UNITS, "a size such as 64KiB, 100MiB or 2GiB")
-        if amount != int(amount):
+        if amount.denominator != 1:
             raise ValueError(f"{text!r} is not a whole number of bytes")
         return cls(int(amount))
 
     def __str__(self) -> str:
-        for unit in ("TiB", "GiB", "MiB", "KiB"):
-            if self and self % _SIZE_UNITS[unit] == 0:
-                return f"{int(self) // _SIZE_UNITS[unit]}{unit}"
+        for unit in _BINARY_UNITS:
+            if self and self % int(_SIZE_UNITS[unit]) == 0:
+                return f"{self // int(_SIZE_UNITS[unit])}{unit}"
         return f"{int(self)}B"
 
     __repr__ = __str__
@@ -64,6 +81,10 @@ class Secret:
     def reveal(self) -> str:
         return self._text
 
+    def matches(self, offered: str) -> bool:
+        """Whether ``offered`` is this secret, in constant time; an unset secret matches nothing."""
+        return bool(self._text) and hmac.compare_digest(self._text.encode(), offered.encode("utf-8", "surrogateescape"))
+
     def __bool__(self) -> bool:
         return bool(self._text)
 
@@ -79,8 +100,9 @@ class Secret:
         return hash(("Secret", self._text))
 
 
-def _quantity(text: str, units: dict[str, float] | dict[str, int], expected: str) -> float:
+def _quantity(text: str, units: Mapping[str, Fraction], expected: str) -> Fraction:
+    """Exact, because what is printed must read back as the same value."""
     matched = _QUANTITY.fullmatch(text.strip())
     if matched is None or matched[2] not in units:
         raise ValueError(f"{text!r} is not {expected}")
-    return float(matched[1]) * units[matched[2]]
+    return Fraction(matched[1]) * units[matched[2]]

@@ -148,6 +148,7 @@ class Pipeline:
 
     async def _on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
+        headers["Server"] = "SecureConnect"
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
         if self._shell.lifecycle.stopping:

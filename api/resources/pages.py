@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 from msgspec.json import encode
 
@@ -14,7 +16,7 @@ HTML = "text/html"
 CACHE_BRIEFLY = "public, max-age=300"
 
 
-def resource(documented: list[Resource], version: str) -> Resource:
+def resource(documented: Sequence[Resource], version: str) -> Resource:
     """``documented`` are the resources to describe; the bytes are made once, at start-up."""
     document = describe(documented, version=version)
     document_bytes = encode(document)
