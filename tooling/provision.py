@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PINS = ROOT / "requirements" / "services"
+SWIFT_LOCK = PINS / "swift.lock"
 POSTGRES_VERSIONS = Path("/usr/lib/postgresql")
 OLDEST_POSTGRES = 13
 
@@ -121,11 +124,55 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
+def pinned(name: str, *pins: Path) -> Path:
+    """Where a built piece lives: another pin is another directory, so an old build is never taken for a new one."""
+    digest = hashlib.sha256(b"".join(pin.read_bytes() for pin in pins)).hexdigest()[:12]
+    return cache_root() / f"{name}-{digest}"
+
+
+def _built(name: str, pins: Sequence[Path], build: Callable[[Path, Path], None]) -> Piece:
+    """A piece of the cache. ``build`` fills an empty directory beside it; the rename makes it exist, all at once."""
+
+    def ready() -> bool:
+        return pinned(name, *pins).is_dir()
+
+    def fill(log: Path) -> None:
+        target = pinned(name, *pins)
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        unfinished.chmod(0o755)
+        build(unfinished, log)
+        unfinished.rename(target)
+
+    return Piece(name, ready, fill)
+
+
+def _interpreter() -> str:
+    """A Python that an unprivileged account can run too: root's own may lie in root's home."""
+    for candidate in ("/usr/bin/python3", sys.executable):
+        command = [candidate, "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"]
+        if Path(candidate).exists() and subprocess.run(command, check=False, capture_output=True).returncode == 0:
+            return candidate
+    raise CannotProvide("no Python 3.11 with venv and ensurepip: apt-get install python3-venv")
+
+
+def _build_swift(directory: Path, log: Path) -> None:
+    # A virtual environment knows its own path only in the scripts of bin/, which nobody uses here.
+    run([_interpreter(), "-m", "venv", directory], log=log)
+    run([directory / "bin" / "python", "-m", "pip", "install", "--require-hashes", "-r", SWIFT_LOCK], log=log)
+
+
+def swift_python() -> Path:
+    return pinned("swift", SWIFT_LOCK) / "bin" / "python"
+
+
 PIECES = {
     piece.name: piece
     for piece in (
         Piece("postgres", _has_postgres, _install_packages("postgresql")),
         Piece("redis", _has_redis, _install_packages("redis-server")),
+        _built("swift", [SWIFT_LOCK], _build_swift),
     )
 }
 

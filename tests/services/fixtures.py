@@ -19,6 +19,7 @@ import pytest
 from tests.services.postgres import PostgresService
 from tests.services.process import Service, Session
 from tests.services.redis import RedisService
+from tests.services.s3 import S3Service, SwiftService
 from tests.services.smtp import SmtpSink
 from tooling import provision
 
@@ -83,3 +84,19 @@ def redis_server(service_session: Session) -> RedisService:
 @pytest.fixture(scope="session")
 def smtp_sink(service_session: Session) -> SmtpSink:
     return _started(service_session, SmtpSink)
+
+
+@pytest.fixture(scope="session")
+def swift(service_session: Session) -> SwiftService:
+    provided("swift")
+    return _started(service_session, SwiftService)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(name, marks=pytest.mark.service(name)) for name in ("swift",)],
+)
+def s3_server(request: pytest.FixtureRequest) -> S3Service:
+    """Every test of this runs once per server."""
+    service: S3Service = request.getfixturevalue(request.param)
+    return service

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import smtplib
 import ssl
 from email.message import EmailMessage
 
 import asyncpg
+import minio
 import psutil
 import pytest
 import redis.asyncio
 import redis.exceptions
+import urllib3
+from minio.deleteobjects import DeleteObject
 
 from tests.services.cut import CutProxy
 from tests.services.postgres import PostgresService
 from tests.services.process import Service
 from tests.services.redis import RedisService
+from tests.services.s3 import S3Service
 from tests.services.smtp import SmtpSink
 
 
@@ -180,3 +185,48 @@ async def test_a_stalled_cable_accepts_and_passes_nothing_until_mended(smtp_sink
         proxy.mend()
         assert (await reader.readline()).startswith(b"220")
         writer.close()
+
+
+def s3_client(server: S3Service) -> minio.Minio:
+    return minio.Minio(
+        f"{server.host}:{server.port}",
+        access_key=server.access_key,
+        secret_key=server.secret_key,
+        region=server.region,
+        secure=False,
+    )
+
+
+def test_an_s3_server_verifies_signatures_and_keeps_objects_over_a_kill(s3_server: S3Service) -> None:
+    client = s3_client(s3_server)
+    client.make_bucket("kept")
+    client.put_object("kept", "one", io.BytesIO(b"content"), 7)
+    address = client.presigned_get_object("kept", "one")
+    stranger = minio.Minio(
+        f"{s3_server.host}:{s3_server.port}",
+        access_key=s3_server.access_key,
+        secret_key="wrong",
+        region=s3_server.region,
+        secure=False,
+    )
+    with pytest.raises(minio.error.S3Error) as refused:
+        stranger.stat_object("kept", "one")
+    assert refused.value.code in {"SignatureDoesNotMatch", "AccessDenied"}
+    try:
+        s3_server.kill()
+    finally:
+        s3_server.start()
+    with urllib3.PoolManager() as pool:
+        assert pool.request("GET", address).data == b"content"
+        assert pool.request("GET", address.replace("X-Amz-Signature=", "X-Amz-Signature=0")).status == 403
+
+
+def test_an_s3_server_takes_an_upload_in_parts(s3_server: S3Service) -> None:
+    client = s3_client(s3_server)
+    client.make_bucket("parts")
+    content = os.urandom(6 << 20)
+    client.put_object("parts", "big", io.BytesIO(content), -1, part_size=5 << 20)
+    with client.get_object("parts", "big", offset=(5 << 20) - 1, length=2) as answer:
+        assert answer.read() == content[(5 << 20) - 1 : (5 << 20) + 1]
+    assert [error.message for error in client.remove_objects("parts", [DeleteObject("big")])] == []
+    assert list(client.list_objects("parts")) == []
