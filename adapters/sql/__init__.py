@@ -1,0 +1,1 @@
+"""The relational store: one set of statements for SQLite, PostgreSQL and CockroachDB."""
