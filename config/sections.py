@@ -184,6 +184,10 @@ class Objects(Section, frozen=True):
     ] = ""
     public_endpoint: Annotated[str, _says("The S3 server's URL as clients reach it; empty: the same.")] = ""
     region: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$"), _says("S3 region.")] = "us-east-1"
+    addressing: Annotated[
+        Literal["path", "host"],
+        _says("Where a URL names the bucket: path for MinIO, Swift and most; host (bucket.s3.example.org) for AWS."),
+    ] = "path"
     bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$"), _says("Bucket, created when missing.")] = (
         "secureconnect"
     )
