@@ -24,6 +24,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / "requirements" / "services"
 SWIFT_LOCK = PINS / "swift.lock"
+CASSANDRA_POM = PINS / "cassandra" / "pom.xml"
+CASSANDRA_CHECKSUMS = PINS / "cassandra" / "checksums.sha256"
+MINIO_PINS = (PINS / "minio" / "go.mod", PINS / "minio" / "go.sum")
+MINIO_PACKAGE = "github.com/minio/minio"
+JAVA_VERSION = 17
 POSTGRES_VERSIONS = Path("/usr/lib/postgresql")
 OLDEST_POSTGRES = 13
 
@@ -167,12 +172,67 @@ def swift_python() -> Path:
     return pinned("swift", SWIFT_LOCK) / "bin" / "python"
 
 
+def java() -> str:
+    """The JDK Cassandra 5 is made for, also where the machine's default is another one."""
+    homes = sorted(Path("/usr/lib/jvm").glob(f"java-{JAVA_VERSION}-*/bin/java"))
+    found = str(homes[0]) if homes else shutil.which("java")
+    if found is None:
+        raise CannotProvide(f"no Java {JAVA_VERSION}: apt-get install openjdk-{JAVA_VERSION}-jre-headless")
+    return found
+
+
+def _build_cassandra(directory: Path, log: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise CannotProvide("no Maven: apt-get install maven")
+    java()
+    downloads, jars = directory / "downloads", directory / "jars"
+    resolve = [maven, "-B", "--strict-checksums", "-f", str(CASSANDRA_POM), f"-Dmaven.repo.local={downloads}"]
+    run([*resolve, "dependency:copy-dependencies", f"-DoutputDirectory={jars}"], log=log)
+    _verify(jars, CASSANDRA_CHECKSUMS)
+    shutil.rmtree(downloads)
+
+
+def _verify(directory: Path, checksums: Path) -> None:
+    expected = {name: digest for digest, name in map(str.split, checksums.read_text().splitlines())}
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir()}
+    if found != expected:
+        wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+        raise CannotProvide(f"not what {checksums.name} says they are: {', '.join(wrong)}")
+
+
+def cassandra_jars() -> Path:
+    return pinned("cassandra", CASSANDRA_POM, CASSANDRA_CHECKSUMS) / "jars"
+
+
+def _build_minio(directory: Path, log: Path) -> None:
+    go = shutil.which("go")
+    if go is None:
+        raise CannotProvide("no Go: install it from your distribution or from its makers (1.24 or newer)")
+    module = directory / "module"
+    module.mkdir()
+    for pin in MINIO_PINS:
+        shutil.copy(pin, module)
+    # One compiler at a time and behind everyone else: the tests are running meanwhile. The compiler's own cache
+    # lies beside the result, so that a build which was interrupted goes on where it stopped.
+    environment = {"CGO_ENABLED": "0", "GOCACHE": str(cache_root() / "go-build"), "GOFLAGS": "-mod=readonly"}
+    flags = ["-p", "1", "-trimpath", "-ldflags", "-s -w", "-o", str(directory / "minio")]
+    run([go, "-C", str(module), "build", *flags, MINIO_PACKAGE], log=log, nice=15, environment=environment)
+    shutil.rmtree(cache_root() / "go-build", ignore_errors=True)
+
+
+def minio_program() -> Path:
+    return pinned("minio", *MINIO_PINS) / "minio"
+
+
 PIECES = {
     piece.name: piece
     for piece in (
         Piece("postgres", _has_postgres, _install_packages("postgresql")),
         Piece("redis", _has_redis, _install_packages("redis-server")),
         _built("swift", [SWIFT_LOCK], _build_swift),
+        _built("cassandra", [CASSANDRA_POM, CASSANDRA_CHECKSUMS], _build_cassandra),
+        _built("minio", MINIO_PINS, _build_minio),
     )
 }
 

@@ -16,10 +16,11 @@ from typing import TypeVar
 
 import pytest
 
+from tests.services.cassandra import CassandraService
 from tests.services.postgres import PostgresService
 from tests.services.process import Service, Session
 from tests.services.redis import RedisService
-from tests.services.s3 import S3Service, SwiftService
+from tests.services.s3 import MinioService, S3Service, SwiftService
 from tests.services.smtp import SmtpSink
 from tooling import provision
 
@@ -92,9 +93,21 @@ def swift(service_session: Session) -> SwiftService:
     return _started(service_session, SwiftService)
 
 
+@pytest.fixture(scope="session")
+def minio(service_session: Session) -> MinioService:
+    provided("minio")
+    return _started(service_session, MinioService)
+
+
+@pytest.fixture(scope="session")
+def cassandra(service_session: Session) -> CassandraService:
+    provided("cassandra")
+    return _started(service_session, CassandraService)
+
+
 @pytest.fixture(
     scope="session",
-    params=[pytest.param(name, marks=pytest.mark.service(name)) for name in ("swift",)],
+    params=[pytest.param(name, marks=pytest.mark.service(name)) for name in ("swift", "minio")],
 )
 def s3_server(request: pytest.FixtureRequest) -> S3Service:
     """Every test of this runs once per server."""

@@ -64,3 +64,25 @@ class SwiftService(S3Service):
 
     def command(self) -> list[str]:
         return [str(provision.swift_python()), "-P", str(self._program), str(self._settings)]
+
+
+class MinioService(S3Service):
+    name = "minio"
+    access_key = "tests-access"
+    health_path = "/minio/health/ready"
+
+    def command(self) -> list[str]:
+        listen = ["--address", f"{self.host}:{self.port}", "--console-address", f"{self.host}:{free_port()}"]
+        return [str(provision.minio_program()), "server", "--quiet", *listen, str(self.directory / "data")]
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **super().environment(),
+            "MINIO_ROOT_USER": self.access_key,
+            "MINIO_ROOT_PASSWORD": self.secret_key,
+            "MINIO_REGION": self.region,
+            "MINIO_BROWSER": "off",
+            "MINIO_UPDATE": "off",
+            "GOMEMLIMIT": "256MiB",
+            "GOMAXPROCS": "2",
+        }

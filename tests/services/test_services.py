@@ -16,8 +16,12 @@ import pytest
 import redis.asyncio
 import redis.exceptions
 import urllib3
+from cassandra import ConsistencyLevel
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import DCAwareRoundRobinPolicy
 from minio.deleteobjects import DeleteObject
 
+from tests.services.cassandra import CassandraService
 from tests.services.cut import CutProxy
 from tests.services.postgres import PostgresService
 from tests.services.process import Service
@@ -99,6 +103,9 @@ async def test_a_paused_redis_answers_again_once_resumed(redis_server: RedisServ
     [
         pytest.param("postgres", marks=pytest.mark.service("postgres")),
         pytest.param("redis_server", marks=pytest.mark.service("redis")),
+        pytest.param("swift", marks=pytest.mark.service("swift")),
+        pytest.param("cassandra", marks=pytest.mark.service("cassandra")),
+        pytest.param("minio", marks=pytest.mark.service("minio")),
         "smtp_sink",
     ],
 )
@@ -115,7 +122,7 @@ def test_a_service_runs_without_privileges_on_loopback_only(fixture: str, reques
         for connection in process.net_connections()
         if connection.status == psutil.CONN_LISTEN
     }
-    assert addresses == {service.host}
+    assert {address.removeprefix("::ffff:") for address in addresses} == {service.host}
 
 
 def test_the_sink_keeps_a_mail_as_it_was_sent(smtp_sink: SmtpSink) -> None:
@@ -185,6 +192,25 @@ async def test_a_stalled_cable_accepts_and_passes_nothing_until_mended(smtp_sink
         proxy.mend()
         assert (await reader.readline()).startswith(b"220")
         writer.close()
+
+
+def test_a_killed_cassandra_keeps_what_it_acknowledged(cassandra: CassandraService) -> None:
+    def cluster() -> Cluster:
+        balancing = DCAwareRoundRobinPolicy(cassandra.datacenter)
+        profile = ExecutionProfile(balancing, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
+        return Cluster(cassandra.hosts, cassandra.port, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+
+    with cluster() as connected, connected.connect() as session:
+        session.execute(
+            "CREATE KEYSPACE kept WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 1}"
+        )
+        session.execute("CREATE TABLE kept.numbers (id int PRIMARY KEY)")
+        for number in range(100):
+            session.execute("INSERT INTO kept.numbers (id) VALUES (%s)", (number,))
+        cassandra.kill()
+    cassandra.start()
+    with cluster() as connected, connected.connect() as session:
+        assert session.execute("SELECT count(*) FROM kept.numbers").one()[0] == 100
 
 
 def s3_client(server: S3Service) -> minio.Minio:
