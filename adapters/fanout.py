@@ -108,8 +108,14 @@ class Fanout:
         self._queues.pop(queue, None)
         return silent
 
+    def missing(self, queue: EventQueue, channels: Iterable[str]) -> set[str]:
+        """The channels this queue does not yet listen to."""
+        return set(channels) - self._queues.get(queue, set())
+
     def add(self, queue: EventQueue, channels: Iterable[str]) -> set[str]:
         """Answers the channels that had no listener here before."""
+        if queue not in self._queues:
+            raise RuntimeError("the subscription is closed")
         fresh = set()
         for channel in channels:
             if channel not in self._listeners:
