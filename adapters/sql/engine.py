@@ -16,9 +16,11 @@ from adapters.guard import Guard
 from adapters.sql import cockroach, postgres, sqlite
 from adapters.sql.errors import StoreOutage
 from adapters.sql.lane import Lane, Mode
+from adapters.sql.streams import SqlStreams, open_streams
 from adapters.sql.units import SqlUnits
 from config.sections import Database as DatabaseSettings
 from config.values import Secret
+from kernel.bus import EventBus
 from kernel.clock import Clock
 from kernel.health import ProbeResult
 from kernel.metrics import Metrics
@@ -52,10 +54,14 @@ class SqlDependency:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The open store. ``backend`` is ``sqlite``, ``postgresql`` or ``cockroachdb``."""
+    """The open store. ``backend`` is ``sqlite``, ``postgresql`` or ``cockroachdb``.
+
+    Nothing is connected yet, and the schema is as it was: adapters.sql.migrate brings it up to date.
+    """
 
     backend: str
     units: SqlUnits
+    streams: SqlStreams
     dependency: SqlDependency
     replicas: Sequence[SqlDependency]
     guard: Guard
@@ -66,7 +72,7 @@ class Database:
 
 @asynccontextmanager
 async def open_database(
-    settings: DatabaseSettings, *, data_dir: Path, clock: Clock, metrics: Metrics
+    settings: DatabaseSettings, *, data_dir: Path, clock: Clock, metrics: Metrics, bus: EventBus | None = None
 ) -> AsyncIterator[Database]:
     opening = _Opening(settings, clock, metrics)
     async with AsyncExitStack() as stack:
@@ -76,9 +82,13 @@ async def open_database(
         units = SqlUnits(
             writes=writes, reads=reads, replicas=replicas, timeout=settings.timeout, clock=clock, metrics=metrics
         )
+        streams = await stack.enter_async_context(
+            open_streams(units, timeout=settings.timeout, bus=bus, clock=clock, metrics=metrics)
+        )
         yield Database(
             backend=backend,
             units=units,
+            streams=streams,
             dependency=SqlDependency(writes, required=True),
             replicas=[SqlDependency(lane, required=False) for lane in replicas],
             guard=writes.guard,

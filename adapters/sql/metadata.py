@@ -29,8 +29,19 @@ metadata = MetaData(
 )
 
 
+def storable(text: str) -> str:
+    """Refuses what one backend or another cannot keep: PostgreSQL has no U+0000, UTF-8 no lone surrogates."""
+    if "\0" in text:
+        raise Malformed("Text must not contain the character U+0000.", code="unstorable_text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Malformed("Text must not contain lone surrogates.", code="unstorable_text") from None
+    return text
+
+
 class Text(TypeDecorator[str]):
-    """Unicode text in byte order. PostgreSQL cannot keep U+0000, so nobody may."""
+    """Unicode text, compared and sorted by its bytes."""
 
     impl = types.Text
     cache_ok = True
@@ -42,9 +53,7 @@ class Text(TypeDecorator[str]):
         return dialect.type_descriptor(types.Text(collation=collation))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is not None and "\0" in value:
-            raise Malformed("Text must not contain the character U+0000.", code="nul_character")
-        return value
+        return None if value is None else storable(value)
 
 
 class Moment(TypeDecorator[float]):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, Table, column, inspect, or_, select, table, text, update
+from sqlalchemy import Column, Connection, Table, Update, column, inspect, or_, select, table, text, update
 from sqlalchemy.schema import CreateTable
 
 from adapters.sql import migrations
@@ -153,7 +153,7 @@ def _run_alembic(connection: Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-def _renew(holder: str, until: float):  # type: ignore[no-untyped-def]
+def _renew(holder: str, until: float) -> Update:
     return (
         update(schema_leases)
         .where(schema_leases.c.name == _LEASE, schema_leases.c.holder == holder)
