@@ -11,6 +11,7 @@ from aiohttp import web
 
 from api.http.access import Authenticator, Principal
 from api.http.context import ClientAddresses
+from api.http.deadline import RequestDeadline
 from api.http.endpoints import Resource
 from api.http.idempotency import IdempotencyKeys
 from api.http.mounting import mount
@@ -95,11 +96,11 @@ def _shell(ground: Ground, authenticator: Authenticator) -> Shell:
         authenticator=authenticator,
         idempotency=IdempotencyKeys(ground.key_values, running_ttl=server.request_timeout + IDEMPOTENCY_MARGIN),
         bounds=Bounds(
-            request_timeout=server.request_timeout,
             body_timeout=server.body_timeout,
             max_body=limits.body,
             json_depth=limits.json_depth,
         ),
+        deadline=RequestDeadline(server.request_timeout),
         clock=ground.clock,
         metrics=ground.metrics,
         tracing=ground.metrics.tracing,

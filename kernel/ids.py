@@ -26,12 +26,27 @@ _VERSION = 0x7 << 76
 _VARIANT = 0x2 << 62
 
 
+class BufferedRandomness:
+    """``os.urandom`` in blocks: a system call for each id costs more than everything else about it."""
+
+    def __init__(self, block: int = 4096) -> None:
+        self._block = block
+        self._bytes = b""
+        self._used = 0
+
+    def __call__(self, count: int) -> bytes:
+        if self._used + count > len(self._bytes):
+            self._bytes, self._used = os.urandom(max(self._block, count)), 0
+        self._used += count
+        return self._bytes[self._used - count : self._used]
+
+
 class IdGenerator:
     """Strictly increasing UUIDv7s of one node: 48 bits of milliseconds, 12 of sequence, 62 random."""
 
-    def __init__(self, clock: Clock, randomness: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, clock: Clock, randomness: Callable[[int], bytes] | None = None) -> None:
         self._clock = clock
-        self._randomness = randomness
+        self._randomness = randomness or BufferedRandomness()
         self._last_ms = -1
         self._sequence = 0
 

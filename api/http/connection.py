@@ -90,7 +90,9 @@ class Connection(RequestHandler):
         if self._request_count != self._seen_requests:
             self._seen_requests = self._request_count
             self._disarm()
-        elif self._deadline is None and not self._request_in_progress and not self._messages and not self._upgraded:
+        elif not data or self._deadline is not None:
+            return  # aiohttp feeds itself nothing to parse what it had put aside
+        elif not self._request_in_progress and not self._messages and not self._upgraded:
             self._await_headers()  # the first bytes of the next request on a kept-alive connection
 
     def pause_writing(self) -> None:
@@ -165,7 +167,4 @@ class _Refused(asyncio.Protocol):
     """Over the bound: closed at once, without a byte read or a handler made."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
-        else:
-            transport.close()
+        transport.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -29,12 +30,18 @@ class RequestContext:
 CONTEXT = web.RequestKey("context", RequestContext)
 
 
-def request_id(request: web.Request) -> str:
-    """The caller's id when it is a sane one, so that a trace spans proxies; else a fresh one."""
-    offered = request.headers.get("X-Request-Id")
-    if offered is not None and _REQUEST_ID.fullmatch(offered):
-        return offered
-    return os.urandom(10).hex()
+class RequestIds:
+    """The caller's id when it is a sane one, so that a trace spans proxies; else this process's next one."""
+
+    def __init__(self) -> None:
+        self._process = os.urandom(6).hex()
+        self._numbers = itertools.count(1)
+
+    def of(self, request: web.Request) -> str:
+        offered = request.headers.get("X-Request-Id")
+        if offered is not None and _REQUEST_ID.fullmatch(offered):
+            return offered
+        return f"{self._process}-{next(self._numbers):x}"
 
 
 class ClientAddresses:

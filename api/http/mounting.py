@@ -15,7 +15,7 @@ from api.http.endpoints import Call, Endpoint, Resource, shape_of
 from api.http.idempotency import HEADER, Claim
 from api.http.pipeline import Shell, identify
 from api.http.wire import parse_json, read_query, read_value
-from kernel.errors import Malformed, NotFound, Overloaded, TimedOut, TooLarge, Unprocessable, UnsupportedMediaType
+from kernel.errors import Malformed, NotFound, TimedOut, TooLarge, Unprocessable, UnsupportedMediaType
 
 JSON = "application/json"
 
@@ -42,18 +42,13 @@ class MountedEndpoint:
             await shell.rates.admit(endpoint.limit, context)
         if endpoint.streaming:
             return await self._run(request, context, b"")
-        scope = asyncio.timeout(shell.bounds.request_timeout)
-        try:
-            async with scope:
-                body = await self._read_body(request) if request.body_exists else b""
-                if endpoint.unsafe and HEADER in request.headers:
-                    return await self._run_once(request, context, body)
-                return await self._run(request, context, body)
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
-            bound = shell.bounds.request_timeout
-            raise Overloaded(f"No answer within {bound:g} s; try again.", code="request_timeout") from error
+        return await shell.deadline.bound(self._answer(request, context))
+
+    async def _answer(self, request: web.Request, context: RequestContext) -> web.StreamResponse:
+        body = await self._read_body(request) if request.body_exists else b""
+        if self.endpoint.unsafe and HEADER in request.headers:
+            return await self._run_once(request, context, body)
+        return await self._run(request, context, body)
 
     async def _run(self, request: web.Request, context: RequestContext, body: bytes) -> web.StreamResponse:
         shape = self.shape
@@ -89,20 +84,25 @@ class MountedEndpoint:
         bounds = self._shell.bounds
         if (request.content_length or 0) > bounds.max_body:
             raise TooLarge(f"The body is over {bounds.max_body} bytes.", code="body_too_large")
-        scope = asyncio.timeout(bounds.body_timeout)
         try:
             if request.content.is_eof():  # nearly always: it came with the headers
                 return await request.read()
-            async with scope:
-                return await request.read()
+            return await self._await_body(request, bounds.body_timeout)
         except web.HTTPRequestEntityTooLarge as error:
             raise TooLarge(f"The body is over {bounds.max_body} bytes.", code="body_too_large") from error
+        except web.RequestPayloadError as error:
+            raise Malformed("The body ended early or its encoding is broken.", code="malformed_body") from error
+
+    @staticmethod
+    async def _await_body(request: web.Request, seconds: float) -> bytes:
+        scope = asyncio.timeout(seconds)
+        try:
+            async with scope:
+                return await request.read()
         except TimeoutError as error:
             if not scope.expired():
                 raise
-            raise TimedOut(f"The body did not arrive within {bounds.body_timeout:g} s.", code="body_timeout") from error
-        except web.RequestPayloadError as error:
-            raise Malformed("The body ended early or its encoding is broken.", code="malformed_body") from error
+            raise TimedOut(f"The body did not arrive within {seconds:g} s.", code="body_timeout") from error
 
     def _body_value(self, request: web.Request, body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
         if request.content_type != JSON:

@@ -11,7 +11,8 @@ import structlog
 from aiohttp import web
 
 from api.http.access import Access, Authenticator, Principal
-from api.http.context import CONTEXT, ClientAddresses, RequestContext, request_id
+from api.http.context import CONTEXT, ClientAddresses, RequestContext, RequestIds
+from api.http.deadline import RequestDeadline
 from api.http.idempotency import IdempotencyKeys
 from api.http.origins import SECURITY_HEADERS, TRANSPORT_SECURITY, Origins, is_preflight
 from api.http.problem import from_error, from_http_exception, internal_error
@@ -37,7 +38,6 @@ class AccessLog(Protocol):
 class Bounds:
     """How long and how large a request may be."""
 
-    request_timeout: float
     body_timeout: float
     max_body: int
     json_depth: int
@@ -53,6 +53,7 @@ class Shell:
     authenticator: Authenticator
     idempotency: IdempotencyKeys
     bounds: Bounds
+    deadline: RequestDeadline
     clock: Clock
     metrics: Metrics
     tracing: Tracing
@@ -66,6 +67,7 @@ class Pipeline:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
+        self._ids = RequestIds()
         self._seconds = shell.metrics.histogram("http_request_seconds", "Time to answer a request", ("method", "route"))
         self._requests = shell.metrics.counter(
             "http_requests_total", "Requests by route and status", ("method", "route", "status")
@@ -84,7 +86,7 @@ class Pipeline:
     ) -> web.StreamResponse:
         shell = self._shell
         address, secure = shell.addresses.of(request)
-        context = RequestContext(request_id(request), address, secure, shell.clock.monotonic())
+        context = RequestContext(self._ids.of(request), address, secure, shell.clock.monotonic())
         request[CONTEXT] = context
         structlog.contextvars.bind_contextvars(request_id=context.id)
         shell.lifecycle.requests_running += 1

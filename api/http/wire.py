@@ -38,9 +38,7 @@ def parse_json(data: bytes, *, max_depth: int) -> object:
         raise Malformed("The body starts with a byte order mark.", code="malformed_json")
     _check_depth(text, max_depth)
     try:
-        return json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole, parse_float=_fraction
-        )
+        return _strict.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise Malformed(f"The body is not JSON: {error.msg} ({place}).", code="malformed_json") from error
@@ -129,6 +127,11 @@ def _fraction(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise Malformed("A number is larger than any we know.", code="malformed_json")
     return value
+
+
+_strict = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_whole, parse_float=_fraction
+)
 
 
 def _check_depth(text: str, max_depth: int) -> None:

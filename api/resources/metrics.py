@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from api.http.access import Access
 from api.http.endpoints import Call, Endpoint, Resource
@@ -13,7 +13,7 @@ from kernel.metrics import Metrics
 
 def resource(numbers: Metrics) -> Resource:
     async def metrics(call: Call) -> web.Response:
-        return web.Response(body=generate_latest(numbers.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=generate_latest(numbers.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return Resource(
         "metrics",
