@@ -19,7 +19,7 @@ from adapters.objects import disk
 from adapters.objects.drafts import SWEEP_EVERY, Drafts
 from adapters.objects.keys import checked_content_type, checked_key, checked_prefix, checked_size
 from adapters.objects.local_uploads import LocalUploads
-from adapters.objects.pieces import PIECE, exactly
+from adapters.objects.pieces import PIECE, Exactly
 from adapters.objects.pool import DiskPool, open_disk_pool
 from adapters.objects.shelves import SHARDS, Shelves
 from adapters.objects.store import ObjectStore
@@ -44,7 +44,7 @@ class LocalObjects:
 
     async def put(self, key: str, chunks: AsyncIterable[bytes], *, size: int, content_type: str) -> ObjectInfo:
         target, kind = self._shelves.path(checked_key(key)), checked_content_type(content_type)
-        pieces = exactly(chunks, checked_size(size))
+        pieces = Exactly(chunks, checked_size(size))
         async with self._drafts.new() as draft:
             await self._drafts.fill(draft, pieces)
             committed = partial(

@@ -21,7 +21,7 @@ from adapters.objects.keys import (
     checked_parts,
     checked_size,
 )
-from adapters.objects.pieces import exactly
+from adapters.objects.pieces import Exactly
 from adapters.objects.pool import DiskPool
 from adapters.objects.shelves import Shelves
 from kernel.clock import Clock
@@ -55,7 +55,7 @@ class LocalUploads:
     async def put_part(
         self, key: str, upload: str, number: int, chunks: AsyncIterable[bytes], *, size: int
     ) -> UploadedPart:
-        name, pieces = f"{checked_number(number):05}", exactly(chunks, checked_size(size))
+        name, pieces = f"{checked_number(number):05}", Exactly(chunks, checked_size(size))
         opened = await self._pool.run(partial(self._opened, key, upload))
         async with self._drafts.new() as draft:
             await self._drafts.fill(draft, pieces)

@@ -13,6 +13,10 @@ class Failing(Exception):
     """The server answered that it cannot answer: try again, and count it as an outage."""
 
 
+class OutsideObject(Exception):
+    """The range asked for begins at or after the object's end."""
+
+
 class BucketMissing(Exception):
     """There is no bucket yet, or no longer."""
 
@@ -37,6 +41,8 @@ _MEANING: Final[Mapping[str, Callable[[], Exception]]] = {
     "NoSuchKey": _no_such_object,
     "NoSuchUpload": _no_such_upload,
     "NoSuchBucket": lambda: BucketMissing("the bucket does not exist"),
+    "InvalidRange": lambda: OutsideObject("the range begins after the object's end"),
+    "BucketAlreadyOwnedByYou": lambda: Conflict("The bucket is there already."),
     "InvalidPart": _invalid_part,
     "InvalidPartOrder": _invalid_part,
     "EntityTooSmall": lambda: Unprocessable("Every part but the last has at least 5 MiB.", code="part_too_small"),
@@ -60,6 +66,7 @@ _MEANING_OF_STATUS: Final[Mapping[int, Callable[[], Exception]]] = {
     403: _MEANING["AccessDenied"],
     404: _no_such_object,
     412: _MEANING["PreconditionFailed"],
+    416: _MEANING["InvalidRange"],
 }
 
 # Transit and overload: the same request may well succeed the next time, whatever the status says.
