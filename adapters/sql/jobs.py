@@ -248,7 +248,7 @@ class SqlDeadLetters:
     async def counts(self) -> dict[str, int]:
         async def work(transaction: SqlTransaction) -> dict[str, int]:
             rows = await transaction.connection.execute(sql.COUNT)
-            return dict(rows.tuples().all())
+            return {row.state: row.number for row in rows}
 
         found = await self._units.read(work)
         return {state.value: found.get(state, 0) for state in (State.QUEUED, State.CLAIMED, State.DEAD)}

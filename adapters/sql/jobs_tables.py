@@ -137,7 +137,7 @@ REVIVE = (
     .returning(_c.id)
 )
 LIST_DEAD = select(_c.id, _c.kind, _c.payload, _c.attempts, _c.error, _c.settled_at).where(_c.state == State.DEAD)
-COUNT = select(_c.state, func.count()).where(_c.state.in_((*_LIVE, State.DEAD))).group_by(_c.state)
+COUNT = select(_c.state, func.count().label("number")).where(_c.state.in_((*_LIVE, State.DEAD))).group_by(_c.state)
 OLDEST_DUE = select(_c.due_at).where(_c.due_at <= bindparam("now", type_=Moment)).order_by(_c.due_at, _c.id).limit(1)
 PURGE = (
     delete(JOBS)
