@@ -43,7 +43,6 @@ class Contention(Exception):
 _CONTENTION = {"40001": "serialization failure", "40P01": "deadlock", "CR000": "restart", "55P03": "lock timeout"}
 
 _OUTAGES = {
-    "25006": "the server accepts no writes (it may have become a standby)",
     "25P03": "the server gave up on an idle transaction",
     "28000": "the login was refused",
     "28P01": "the login was refused",
@@ -62,7 +61,6 @@ _OUTAGES = {
 # SQLite's primary result codes.
 _SQLITE_CONTENTION = {5: "the file is locked", 6: "a table is locked"}
 _SQLITE_OUTAGES = {
-    8: "the database file is read-only",
     9: "a statement was interrupted",
     10: "the disk reported an error",
     11: "the database file is damaged",
@@ -72,14 +70,20 @@ _SQLITE_OUTAGES = {
 }
 
 
-def translate(error: Exception, phase: Phase) -> Exception | None:
+# In a unit that may write these mean that the server has become a standby, or that somebody took the file's
+# permissions away; in a read-only unit they are a mistake of the unit's.
+_REFUSES_WRITES: dict[str | int, str] = {"25006": "the server accepts no writes", 8: "the database file is read-only"}
+
+
+def translate(error: Exception, phase: Phase, *, read_only: bool) -> Exception | None:
     """The exception to raise in place of ``error``, or None when it is not about the store's health."""
     if not isinstance(error, DBAPIError):
         return _translate_connecting(error) if phase is Phase.CONNECTING and isinstance(error, OSError) else None
     sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
-    if sqlite_code is not None:
-        return _translate_sqlite(sqlite_code & 0xFF)
-    return _translate_sqlstate(error, phase)
+    code = getattr(error.orig, "sqlstate", None) or "" if sqlite_code is None else sqlite_code & 0xFF
+    if code in _REFUSES_WRITES:
+        return None if read_only else StoreOutage(_REFUSES_WRITES[code])
+    return _translate_sqlstate(error, code, phase) if isinstance(code, str) else _translate_sqlite(code)
 
 
 def _translate_sqlite(code: int) -> Exception | None:
@@ -88,8 +92,7 @@ def _translate_sqlite(code: int) -> Exception | None:
     return StoreOutage(_SQLITE_OUTAGES[code]) if code in _SQLITE_OUTAGES else None
 
 
-def _translate_sqlstate(error: DBAPIError, phase: Phase) -> Exception | None:
-    state = getattr(error.orig, "sqlstate", None) or ""
+def _translate_sqlstate(error: DBAPIError, state: str, phase: Phase) -> Exception | None:
     if state in _CONTENTION:
         return Contention(_CONTENTION[state])
     if state in _OUTAGES:

@@ -6,16 +6,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from adapters.guard import Guard
 from adapters.sql.errors import Phase, translate
+from kernel.breaker import Circuit
 from kernel.clock import Clock
 from kernel.errors import DependencyUnavailable, Overloaded
 from kernel.health import ProbeResult
@@ -62,9 +64,20 @@ class SqlTransaction:
 Work = Callable[[SqlTransaction], Awaitable[Result]]
 
 
+class Driver(Protocol):
+    """What a backend's driver can say and do about one of its connections without awaiting anything."""
+
+    def is_dead(self, connection: Any) -> bool: ...
+
+    def cut(self, connection: Any) -> None:
+        """Whatever runs on it fails soon, without anything to negotiate with a server that may not answer."""
+        ...
+
+
 class Lane:
-    """``cut`` severs a connection at once, without awaiting. It is called before a running unit is cancelled, so
-    that the driver has nothing left to negotiate with a server that may not be answering."""
+    """Connections are not pinged before use, which would cost a round trip each time. A killed server closes its
+    sockets, which the driver has noticed by then; what breaks later is run again once (units.py); and once the
+    circuit has opened, no connection from before is trusted again."""
 
     def __init__(
         self,
@@ -73,7 +86,7 @@ class Lane:
         *,
         permits: int,
         options: Mapping[Mode, Mapping[str, object]],
-        cut: Callable[[AsyncConnection], None],
+        driver: Driver,
         guard: Guard,
         clock: Clock,
         metrics: Metrics,
@@ -82,12 +95,25 @@ class Lane:
         self.guard = guard
         self.engine = engine
         self._engines = {mode: engine.execution_options(**chosen) for mode, chosen in options.items()}
-        self._cut = cut
+        self._driver = driver
+        self._trusted_since = clock.monotonic()
         self._clock = clock
         self._permits = asyncio.Semaphore(permits)
         self._waiting = 0
         self._running: set[asyncio.Task[object]] = set()
         self._watch(metrics)
+        event.listen(engine.sync_engine, "connect", self._opened)
+        event.listen(engine.sync_engine, "checkout", self._checked_out)
+
+    def _opened(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["opened_at"] = self._clock.monotonic()
+
+    def _checked_out(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if self._driver.is_dead(connection):
+            raise DisconnectionError
+        if record.info["opened_at"] < self._trusted_since:
+            self._driver.cut(connection)  # closing it politely could wait for a server that is no longer there
+            raise DisconnectionError
 
     def _watch(self, metrics: Metrics) -> None:
         def gauge(name: str, text: str, value: Callable[[], float]) -> None:
@@ -116,13 +142,17 @@ class Lane:
         handed_over = False
         try:
             async with self.guard.guarded(timeout=max(0.0, deadline - self._clock.monotonic())):
-                unit = _Unit(self._engines[mode], work)
+                unit = _Unit(self._engines[mode], work, read_only=mode is Mode.READ)
                 task = asyncio.create_task(unit.run(), name=f"unit of work on {self.name}")
                 self._running.add(task)
                 # From here on the permit comes back with the connection, not when the caller gives up.
                 task.add_done_callback(self._finished)
                 handed_over = True
                 return await self._supervise(unit, task)
+        except DependencyUnavailable:
+            if self.guard.circuit is not Circuit.CLOSED:
+                self._trusted_since = self._clock.monotonic()
+            raise
         finally:
             if not handed_over:
                 self._permits.release()
@@ -131,7 +161,7 @@ class Lane:
         """A round trip past an open circuit and past the queue of units."""
 
         async def ask() -> None:
-            unit = _Unit(self._engines[Mode.READ], _select_one)
+            unit = _Unit(self._engines[Mode.READ], _select_one, read_only=True)
             task = asyncio.create_task(unit.run(), name=f"probe of {self.name}")
             await self._supervise(unit, task)
 
@@ -160,11 +190,15 @@ class Lane:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.done():
-                if unit.connection is not None:
-                    self._cut(unit.connection)
+                self._cut(unit.connection)
                 task.cancel()
                 await asyncio.wait({task}, timeout=CLEANUP_SECONDS)
             raise
+
+    def _cut(self, connection: AsyncConnection | None) -> None:
+        sync = connection.sync_connection if connection is not None else None
+        if sync is not None and not sync.closed and not sync.invalidated:
+            self._driver.cut(sync.connection.dbapi_connection)
 
     def _finished(self, task: asyncio.Task[object]) -> None:
         self._running.discard(task)
@@ -172,28 +206,35 @@ class Lane:
         if not task.cancelled():
             task.exception()  # its caller may be gone; an exception nobody fetches would be reported as forgotten
 
+    async def idle(self) -> None:
+        """Until no unit holds a connection."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def aclose(self) -> None:
         for task in self._running:
             task.cancel()
-        if self._running:
-            await asyncio.wait(self._running, timeout=CLEANUP_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLEANUP_SECONDS):
+                await self.idle()
         await self.engine.dispose()
 
 
 class _Unit(Generic[Result]):
     """One attempt, on one connection, from checkout to commit."""
 
-    def __init__(self, engine: AsyncEngine, work: Work[Result]) -> None:
+    def __init__(self, engine: AsyncEngine, work: Work[Result], *, read_only: bool) -> None:
         self.connection: AsyncConnection | None = None
         self._engine = engine
         self._work = work
+        self._read_only = read_only
         self._phase = Phase.CONNECTING
 
     async def run(self) -> Result:
         try:
             return await self._run()
         except Exception as error:
-            translated = translate(error, self._phase)
+            translated = translate(error, self._phase, read_only=self._read_only)
             if translated is None:
                 raise
             raise translated from error
@@ -207,8 +248,12 @@ class _Unit(Generic[Result]):
             result = await self._work(transaction)
             self._phase = Phase.COMMITTING
             await connection.commit()
-        except BaseException:
+        except Exception:
             await _roll_back(connection)
+            raise
+        except asyncio.CancelledError:
+            await _roll_back(connection)
+            await connection.invalidate()  # whatever a statement left half read must not reach the next unit
             raise
         finally:
             self.connection = None

@@ -1,4 +1,4 @@
-"""PostgreSQL, and what CockroachDB shares with it: asyncpg connections that are checked without a round trip."""
+"""PostgreSQL, and what CockroachDB shares with it: asyncpg."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import URL, event
-from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.sql.lane import Mode
 
 APPLICATION = "secureconnect"
+# Balancers and firewalls forget connections that have been quiet; ours are replaced before that hurts.
+CONNECTION_LIFE = 1800
 
 # Serializable writes: the promise SQLite and CockroachDB make anyway, so that no code works on one of them only.
 # Reads take one snapshot, which needs no predicate locks and never fails.
@@ -35,29 +36,23 @@ def create_engine(url: URL, *, size: int, overflow: int, timeout: float, tls: ss
         "statement_timeout": str(int(timeout * 1000)),
         "idle_in_transaction_session_timeout": str(int(timeout * 2000)),
     }
-    engine = create_async_engine(
+    return create_async_engine(
         url,
         pool_size=size,
         max_overflow=overflow,
-        pool_use_lifo=True,
+        pool_use_lifo=True,  # the connection used last has the warmest caches on both sides
+        pool_recycle=CONNECTION_LIFE,
         pool_reset_on_return=None,  # every unit ends with a commit or a roll-back of ours
         connect_args={"ssl": tls or False, "timeout": timeout, "server_settings": server_settings},
     )
 
-    @event.listens_for(engine.sync_engine, "checkout")
-    def refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
-        # A killed server closes its sockets, which asyncpg has seen by the time a unit asks: no ping needed.
-        if connection.driver_connection.is_closed():
-            raise InvalidatePoolError
 
-    return engine
+class AsyncpgDriver:
+    """adapters.sql.lane.Driver"""
 
+    def is_dead(self, connection: Any) -> bool:
+        closed: bool = connection.driver_connection.is_closed()
+        return closed
 
-def cut(connection: AsyncConnection) -> None:
-    """Drops the socket. The server rolls back; the driver has nobody left to wait for."""
-    sync = connection.sync_connection
-    if sync is None or sync.closed or sync.invalidated:
-        return
-    driver = sync.connection.driver_connection
-    if driver is not None:
-        driver.terminate()
+    def cut(self, connection: Any) -> None:
+        connection.driver_connection.terminate()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Connection, ExceptionContext, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.sql.lane import Mode
 
@@ -40,19 +42,17 @@ def reader_engine(path: Path, *, size: int) -> AsyncEngine:
     return _engine(path, size=size, begin="BEGIN", pragmas=(*_PRAGMAS, "query_only=ON"))
 
 
-def cut(connection: AsyncConnection) -> None:
-    """Interrupts a statement that runs in the connection's thread; the roll-back queued behind it then runs."""
-    driver = _driver_connection(connection)
-    raw = getattr(driver, "_connection", None)
-    if raw is not None:
-        raw.interrupt()
+class AiosqliteDriver:
+    """adapters.sql.lane.Driver"""
 
+    def is_dead(self, connection: Any) -> bool:
+        return False
 
-def _driver_connection(connection: AsyncConnection) -> Any:
-    sync = connection.sync_connection
-    if sync is None or sync.closed or sync.invalidated:
-        return None
-    return sync.connection.driver_connection
+    def cut(self, connection: Any) -> None:
+        """Interrupts the statement that runs in the connection's thread; what is queued behind it runs then."""
+        interrupting = connection.driver_connection.interrupt()
+        with suppress(StopIteration, ValueError):  # a coroutine that awaits nothing; a connection closed already
+            interrupting.send(None)
 
 
 def _engine(path: Path, *, size: int, begin: str, pragmas: tuple[str, ...]) -> AsyncEngine:
@@ -75,5 +75,12 @@ def _engine(path: Path, *, size: int, begin: str, pragmas: tuple[str, ...]) -> A
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    # SQLAlchemy closes the connection of a cancelled statement at once. SQLite would keep it half open, with its
+    # transaction and its lock, for as long as a traceback refers to a cursor: it has to be rolled back before.
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def keep_for_rollback(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, asyncio.CancelledError):
+            context.is_disconnect = False
 
     return engine
