@@ -35,10 +35,11 @@ def findings(settings: Settings) -> list[Finding]:
     return [finding for rule in rules for finding in rule(settings)]
 
 
-def url_password(url: Secret) -> str:
-    """The password inside a URL, empty when there is none or the URL cannot be read."""
+def url_passwords(url: Secret) -> tuple[str, ...]:
+    """The password inside a URL as it is and as it is spelled there; none when there is none to be read."""
     parts = _parts(url.reveal())
-    return unquote(parts.password or "") if parts else ""
+    spelled = (parts.password or "") if parts else ""
+    return tuple(dict.fromkeys(text for text in (unquote(spelled), spelled) if text))
 
 
 def _parts(url: str) -> SplitResult | None:
@@ -251,11 +252,10 @@ def _secrets_are_strong(settings: Settings) -> Iterator[Finding]:
 
 
 def _store_passwords(settings: Settings) -> Iterator[tuple[str, str]]:
-    yield "database.url", url_password(settings.database.url)
-    for url in settings.database.replica_urls:
-        yield "database.replica_urls", url_password(url)
+    urls = [("database.replica_urls", url) for url in settings.database.replica_urls]
+    for key, url in (("database.url", settings.database.url), ("redis.url", settings.redis.url), *urls):
+        yield key, next(iter(url_passwords(url)), "")
     yield "messages.password", settings.messages.password.reveal()
-    yield "redis.url", url_password(settings.redis.url)
     yield "objects.secret_key", settings.objects.secret_key.reveal()
     yield "mail.password", settings.mail.password.reveal()
 

@@ -56,6 +56,8 @@ With `environment = "production"` the server refuses to start with
   `server.public_url` that does not begin with `https://`, or rate limits turned off.
 """
 
+_TABLE_HEAD = "| Key | Meaning | Values | Default | Variable |\n| --- | --- | --- | --- | --- |\n"
+
 
 def example() -> str:
     """``secureconnect.example.toml``: loads as it is, and loads the same with every ``#key`` uncommented."""
@@ -76,9 +78,7 @@ def _example_entry(key: Key) -> str:
 def manual() -> str:
     parts = [_MANUAL_HEAD]
     for name, section in section_types().items():
-        parts.append(
-            f"\n## [{name}]\n\n{section.__doc__}\n\n| Key | Meaning | Values | Default | Variable |\n| --- | --- | --- | --- | --- |\n"
-        )
+        parts.append(f"\n## [{name}]\n\n{section.__doc__}\n\n{_TABLE_HEAD}")
         parts.extend(_manual_row(key) for key in all_keys().values() if key.section == name)
     parts.append("\n" + _MANUAL_PRODUCTION)
     return "".join(parts)

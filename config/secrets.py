@@ -10,9 +10,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec import structs
 
+from config.checks import url_passwords
 from config.problems import ConfigError, Problem
-from config.sections import Security
+from config.schema import all_keys
+from config.sections import Security, Settings
 from config.strength import OWN_SECRET_BYTES
 from config.values import Secret
 
@@ -38,6 +41,17 @@ def obtain_secret(security: Security, data_dir: Path) -> Secret:
         return _read(path)
     except OSError as error:
         raise _unusable(path, f"cannot be used: {error.strerror or error}") from error
+
+
+def known_secrets(settings: Settings, *more: Secret) -> tuple[Secret, ...]:
+    """Every secret of the configuration, passwords inside URLs on their own too: what a log must never show."""
+    known = list(more)
+    for key in all_keys().values():
+        if key.is_secret:
+            value = getattr(getattr(settings, key.section), key.name)
+            known.extend(value if isinstance(value, tuple) else (value,))
+    passwords = [Secret(text) for secret in known for text in url_passwords(secret)]
+    return tuple(secret for secret in (*known, *passwords) if secret)
 
 
 def derive_key(secret: Secret, purpose: str, length: int = 32) -> bytes:
@@ -94,3 +108,12 @@ def _read(path: Path) -> Secret:
 
 def _unusable(path: Path, reason: str) -> ConfigError:
     return ConfigError([Problem("security.secret", f"the file {path} {reason}", "generated secret")])
+
+
+def secrets_of(settings: Settings) -> list[Secret]:
+    """Every secret that is set, for whoever must keep them out of something."""
+    found: list[Secret] = []
+    for section in structs.astuple(settings):
+        for value in structs.astuple(section):
+            found += [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Secret)]
+    return [item for item in found if item]

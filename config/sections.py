@@ -172,6 +172,10 @@ class Redis(Section, frozen=True):
     tls_ca: Annotated[str, _says("File of the certificate authority; empty: the system's.")] = ""
     prefix: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$"), _says("Begins every key and channel.")] = "sc"
     pool_size: Annotated[int, Meta(ge=1, le=1000), _says("Connections at most.")] = 50
+    durable_streams: Annotated[
+        bool,
+        _says("Keep event histories in Redis rather than in the database; only for a Redis that persists (AOF)."),
+    ] = False
     timeout: Annotated[Duration, _TIMEOUT, _says("A command fails after this.")] = Duration(2)
 
 
