@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MAX_KEY_BYTES = 512
-# A UTF-8 character is at most four bytes: keys this short need not be encoded to be measured.
-_SURELY_SHORT = MAX_KEY_BYTES // 4
 
 
 def require_key(key: str) -> None:
-    if not key or (len(key) > _SURELY_SHORT and len(key.encode()) > MAX_KEY_BYTES):
+    # Most keys are ASCII, which is known without encoding them; text that has no encoding is refused by encoding it.
+    size = len(key) if key.isascii() else len(key.encode())
+    if not 0 < size <= MAX_KEY_BYTES:
         raise ValueError(f"a key has 1 to {MAX_KEY_BYTES} bytes; hash what is longer")
 
 

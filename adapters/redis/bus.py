@@ -75,8 +75,6 @@ class RedisSubscription:
         await self.listen(channels)
 
     async def listen(self, channels: Collection[str]) -> None:
-        for channel in channels:
-            channel.encode()  # refused here, not in the task that writes for everyone
         async with self._changing:
             added = self._fanout.missing(self._queue, channels)
             self._hub.listen(self._fanout.add(self._queue, added))

@@ -1,0 +1,23 @@
+"""A clock that moves when it is told to."""
+
+from __future__ import annotations
+
+
+class VirtualClock:
+    def __init__(self, now: float = 1_750_000_000.0) -> None:
+        self._now = now
+        self._monotonic = 1_000.0
+
+    def now(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+        self._monotonic += seconds
+
+    def set_back(self, seconds: float) -> None:
+        """The wall clock is corrected; the monotonic one knows nothing of it."""
+        self._now -= seconds
