@@ -126,17 +126,18 @@ class JobRunner:
         if self._claimer is None:
             return
         self._stopping.set()
+        claimer, self._claimer = self._claimer, None
+        ending = {claimer, *(held.task for held in self._running.values() if held.task)}
         try:
-            await self._wind_down(self._claimer)
+            await self._wind_down(ending)
         finally:
-            for task in self._tasks:
+            for task in (*ending, *self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._tasks = []
 
-    async def _wind_down(self, claimer: asyncio.Task[None]) -> None:
+    async def _wind_down(self, ending: set[asyncio.Task[None]]) -> None:
         self._give_back_waiting()
-        ending = {claimer, *(held.task for held in self._running.values() if held.task)}
         _, unfinished = await asyncio.wait(ending, timeout=self._drain)
         for task in unfinished:
             task.cancel()
