@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
-from collections.abc import Sequence
 
 import structlog
 from aiohttp import web
@@ -14,6 +11,7 @@ from api.http.connection import ConnectionLimits, connection_factory
 from api.http.origins import SECURITY_HEADERS
 from api.http.problem import problem_response
 from api.lifecycle import Lifecycle
+from api.listening import BoundSockets, cannot_listen
 from config.sections import Server
 from kernel.clock import Clock
 from kernel.metrics import Metrics
@@ -27,10 +25,6 @@ SOCKETS_SHARE = 0.2
 POLL_SECONDS = 0.02
 
 
-class CannotListen(Exception):
-    """The port cannot be had; the message says why and what to do."""
-
-
 class HttpServer:
     """Accepts connections for one application until told to stop."""
 
@@ -42,40 +36,33 @@ class HttpServer:
         self._metrics = metrics
         self._clock = clock
         self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
-    async def start(self) -> None:
+    async def start(self, bound: BoundSockets) -> None:
+        """Listen on ``bound``, which belongs to the server from now on."""
         await self._runner.setup()
         handler = self._runner.server
         if handler is None:
             raise RuntimeError("aiohttp made no request server")
-        bounds = ConnectionLimits(
+        limits = ConnectionLimits(
             header_timeout=self._settings.header_timeout,
             write_timeout=self._settings.body_timeout,
             keepalive_timeout=self._settings.keepalive_timeout,
             max_connections=self._settings.max_connections,
         )
-        accept = connection_factory(handler, bounds, self._metrics, _refuse)
-        host, port = self._settings.host, self._settings.port
-        try:
-            self._server = await asyncio.get_running_loop().create_server(
-                accept, host or None, port, backlog=BACKLOG, reuse_address=True
-            )
-        except OSError as error:
-            await self._runner.cleanup()
-            raise CannotListen(_why_not(error, host, port)) from error
-
-    @property
-    def addresses(self) -> Sequence[tuple[str, int]]:
-        if self._server is None:
-            return ()
-        return [item.getsockname()[:2] for item in self._server.sockets]
+        accept = connection_factory(handler, limits, self._metrics, _refuse)
+        loop = asyncio.get_running_loop()
+        for item in bound.sockets:
+            try:
+                self._servers.append(await loop.create_server(accept, sock=item, backlog=BACKLOG))
+            except OSError as error:  # two processes may bind with SO_REUSEADDR; only one of them can listen
+                raise cannot_listen(error, *bound.addresses[0]) from error
 
     async def stop(self, deadline: float) -> None:
         """Stop accepting, let requests finish, tell sockets, cut what is left; done by ``deadline`` (monotonic)."""
         self._lifecycle.stop()
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         total = max(0.0, deadline - self._clock.monotonic())
         unfinished = await self._finish_requests(total * REQUESTS_SHARE)
         await self._lifecycle.close_sockets("server is stopping", within=total * SOCKETS_SHARE)
@@ -96,18 +83,3 @@ def _refuse(status: int, code: str, detail: str) -> web.Response:
     response = problem_response(status, code, detail)
     response.headers.update(SECURITY_HEADERS)
     return response
-
-
-def _why_not(error: OSError, host: str, port: int) -> str:
-    where = f"{host or 'every address'} port {port}"
-    match error.errno:
-        case errno.EADDRINUSE:
-            return f"{where} is taken by another program; stop it, or choose another with PORT=... (server.port)."
-        case errno.EACCES:
-            return f"{where} needs privileges (ports below 1024 do); choose another with PORT=... (server.port)."
-        case errno.EADDRNOTAVAIL:
-            return f"This machine has no address {host}; set HOST=... (server.host) to one it has, or 0.0.0.0."
-        case _ if isinstance(error, socket.gaierror):
-            return f"{host} is not a name this machine can resolve; set HOST=... (server.host)."
-        case _:
-            return f"Cannot listen on {where}: {error.strerror or error}."

@@ -22,6 +22,7 @@ from api.http.endpoints import Call, Endpoint, Handler, Resource
 from api.http.pipeline import AccessLog
 from api.http.wire import View, Wire
 from api.lifecycle import Lifecycle
+from api.listening import bind
 from api.server import HttpServer
 from config.sections import Limits, Server, Settings
 from kernel.clock import SystemClock
@@ -238,8 +239,9 @@ async def running(
     )
     app = build_application(ground, [notes.resource(), *resources])
     http = HttpServer(app, settings.server, lifecycle, metrics, clock)
-    await http.start()
-    host, port = http.addresses[0]
+    sockets = bind(settings.server.host, settings.server.port)
+    host, port = sockets.addresses[0]
+    await http.start(sockets)
     try:
         async with aiohttp.ClientSession(f"http://{host}:{port}") as client:
             yield Running(f"http://{host}:{port}", port, notes, metrics, lifecycle, http, client, app)

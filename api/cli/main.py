@@ -1,0 +1,101 @@
+"""The command line: parsing, and the one place where errors become exit codes and plain sentences."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from config.loader import Configuration, load_configuration
+from config.printing import print_configuration
+from config.problems import ConfigError
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+Command = Callable[[Configuration], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        configuration = load_configuration(options.config, os.environ, directory=Path.cwd())
+        return command(configuration)
+    except ConfigError as error:
+        print("The configuration cannot be used:", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="secureconnect", description="Self-hosted secure real-time communication.")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file; default: ./secureconnect.toml if any")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "serve", "run the server until it is stopped", _serve)
+    _add(commands, "doctor", "look for what would keep it from working here, and say what to do", _doctor)
+    config = commands.add_parser("config", help="look at the configuration").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    _add(config, "check", "read and check it, report every problem", _config_check)
+    _add(config, "print", "show the effective values and where each came from", _config_print)
+    database = _group(commands, "db", "the database schema")
+    _add(database, "upgrade", "bring it up to date", _db_upgrade)
+    _add(database, "status", "say which revision it has and what is pending", _db_status)
+    return parser
+
+
+# argparse has no public name for what add_subparsers returns.
+Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+
+def _group(commands: Commands, name: str, text: str) -> Commands:
+    return commands.add_parser(name, help=text).add_subparsers(required=True, metavar="WHAT")
+
+
+def _add(commands: Commands, name: str, text: str, command: Command) -> None:
+    commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".").set_defaults(command=command)
+
+
+def _config_check(configuration: Configuration) -> int:
+    where = configuration.file or "defaults and environment"
+    print(f"The configuration is fine ({where}).")
+    return EXIT_OK
+
+
+def _config_print(configuration: Configuration) -> int:
+    print(print_configuration(configuration), end="")
+    return EXIT_OK
+
+
+# The rest import what they need when they run: `config check` should not wait for a web server to be imported.
+
+
+def _serve(configuration: Configuration) -> int:
+    from api.cli.serving import run_server  # noqa: PLC0415
+
+    return run_server(configuration)
+
+
+def _doctor(configuration: Configuration) -> int:
+    from api.cli.doctor import run_doctor  # noqa: PLC0415
+
+    return run_doctor(configuration)
+
+
+def _db_upgrade(configuration: Configuration) -> int:
+    from api.cli.database import run_upgrade  # noqa: PLC0415
+
+    return run_upgrade(configuration)
+
+
+def _db_status(configuration: Configuration) -> int:
+    from api.cli.database import run_status  # noqa: PLC0415
+
+    return run_status(configuration)

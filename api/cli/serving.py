@@ -1,0 +1,43 @@
+"""``secureconnect serve``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import uvloop
+
+from api.cli.main import EXIT_FAILED, EXIT_OK
+from api.listening import CannotListen
+from api.platform import SchemaBehind
+from api.serve import serve
+from config.loader import Configuration
+from config.logs import configure_logging
+from config.secrets import derive_key, obtain_secret, secrets_of
+from kernel.errors import SecureConnectError
+
+
+def run_server(configuration: Configuration) -> int:
+    settings = configuration.settings
+    secret = obtain_secret(settings.security, Path(settings.server.data_dir))
+    logs = configure_logging(
+        settings.logging,
+        hash_key=derive_key(secret, "logs"),
+        known_secrets=[secret, *secrets_of(settings)],
+        catch_uncaught=True,
+    )
+    try:
+        in_time = uvloop.run(serve(settings, secret, access_log=logs.access, announce=_announce))
+    except (CannotListen, SchemaBehind) as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    except SecureConnectError as error:
+        print(f"Cannot start: {error.detail}", file=sys.stderr)
+        return EXIT_FAILED
+    finally:
+        logs.close()
+    return EXIT_OK if in_time else EXIT_FAILED
+
+
+def _announce(line: str) -> None:
+    print(line, flush=True)

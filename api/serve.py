@@ -1,0 +1,197 @@
+"""The process: bind, open, listen, announce, wait for a signal, and stop in order before a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from api.app import Ground, build_application, project_version
+from api.http.endpoints import Resource
+from api.http.pipeline import AccessLog
+from api.lifecycle import Lifecycle
+from api.listening import BoundSockets, bind
+from api.operations.process import collect_process_metrics
+from api.operations.stalls import StallWatch
+from api.platform import OBJECT_URLS, Platform, open_platform, running_jobs
+from api.resources import objects
+from api.server import HttpServer
+from config.secrets import derive_key
+from config.sections import Settings
+from config.values import Secret
+from kernel.clock import Clock, SystemClock
+from kernel.mailqueue import MAIL_JOB, MailDelivery
+from kernel.metrics import Metrics
+from kernel.tracing import NoTracing, Tracing
+
+_log = structlog.stdlib.get_logger("api.serve")
+
+# Objects that live as long as the process need no second look; what requests leave behind is collected in
+# larger, rarer sweeps than Python's default of 700 allocations.
+GC_THRESHOLDS = (20_000, 20, 20)
+
+# What stays of the shutdown deadline for flushing and closing stores once the server itself has stopped.
+STORES_SHARE = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A server that answers; its addresses are (host, port) pairs."""
+
+    addresses: Sequence[tuple[str, int]]
+    platform: Platform
+    lifecycle: Lifecycle
+
+
+async def serve(
+    settings: Settings, secret: Secret, *, access_log: AccessLog | None, announce: Callable[[str], None]
+) -> bool:
+    """Run until SIGTERM or SIGINT. False when the shutdown deadline passed and something had to be cut."""
+    stop = _stop_signal()
+    sockets = bind(settings.server.host, settings.server.port)
+    deadline_missed = False
+    async with AsyncExitStack() as stack:
+        stack.callback(sockets.close)
+        server = running_server(settings, secret, sockets, access_log=access_log, announce=announce)
+        started = await server.__aenter__()
+        _settle_garbage_collector()
+        for line in welcome_lines(settings, started):
+            announce(line)
+        await stop.wait()
+        announce(f"stopping, at most {settings.server.shutdown_timeout:g} s ...")
+        try:
+            async with asyncio.timeout(settings.server.shutdown_timeout * (1 + STORES_SHARE)):
+                await server.__aexit__(None, None, None)
+        except TimeoutError:
+            deadline_missed = True
+            _log.error("shutdown deadline passed", left=_unfinished())
+    announce("stopped" if not deadline_missed else "stopped late: see the log for what had to be cut")
+    return not deadline_missed
+
+
+@asynccontextmanager
+async def running_server(
+    settings: Settings,
+    secret: Secret,
+    sockets: BoundSockets,
+    *,
+    access_log: AccessLog | None,
+    announce: Callable[[str], None],
+    resources: Callable[[Platform], Sequence[Resource]] = lambda _platform: (),
+) -> AsyncIterator[Started]:
+    """The whole product on ``sockets``. ``resources`` adds to what is served (tests, benchmarks)."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        tracing = await _tracing(stack, settings)
+        metrics = Metrics(tracing=tracing)
+        collect_process_metrics(metrics, project_version())
+        watch = StallWatch(threshold=settings.telemetry.stall_threshold, metrics=metrics)
+        await stack.enter_async_context(watch.watching())
+        lifecycle = Lifecycle(clock, metrics, max_sockets=settings.server.max_connections)
+        platform = await stack.enter_async_context(
+            open_platform(
+                settings,
+                secret,
+                base_url=settings.server.public_url or sockets.url,
+                clock=clock,
+                metrics=metrics,
+                announce=announce,
+            )
+        )
+        mail = MailDelivery(platform.mailer)
+        await stack.enter_async_context(running_jobs(platform, {MAIL_JOB: mail.deliver}))
+        app = build_application(
+            _ground(platform, lifecycle, access_log), [*_resources(platform, clock), *resources(platform)]
+        )
+        server = HttpServer(app, settings.server, lifecycle, metrics, clock)
+        await server.start(sockets)
+        stack.push_async_callback(_stop_server, server, settings.server.shutdown_timeout, clock)
+        yield Started(sockets.addresses, platform, lifecycle)
+
+
+def welcome_lines(settings: Settings, started: Started) -> list[str]:
+    """What the person at the console wants to know, and nothing that is not so."""
+    host, port = started.addresses[0]
+    base = settings.server.public_url or url_of(host, port)
+    stores = ", ".join(item.name for item in started.platform.dependencies)
+    lines = [
+        f"SecureConnect {project_version()} ({settings.server.environment}) is running",
+        f"  open       {base}",
+        f"  API        {base}/docs",
+        f"  health     {base}/health",
+        f"  data       {settings.server.data_dir}",
+        f"  stores     {stores}",
+        f"  media port {settings.server.media_port} (reserved: this version has no media engine yet)",
+    ]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
+        lines.append("  It listens on every address of this machine.")
+    return [*lines, "Stop it with Ctrl+C."]
+
+
+def url_of(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _resources(platform: Platform, clock: Clock) -> list[Resource]:
+    if not platform.objects.signs_own_urls:
+        return []
+    return [objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock)]
+
+
+def _ground(platform: Platform, lifecycle: Lifecycle, access_log: AccessLog | None) -> Ground:
+    return Ground(
+        settings=platform.settings,
+        clock=platform.clock,
+        metrics=platform.metrics,
+        lifecycle=lifecycle,
+        key_values=platform.ephemeral.key_values,
+        shared_buckets=platform.ephemeral.buckets,
+        local_buckets=platform.local.buckets,
+        dependencies=platform.dependencies,
+        access_log=access_log,
+    )
+
+
+async def _tracing(stack: AsyncExitStack, settings: Settings) -> Tracing:
+    if not settings.telemetry.otlp_endpoint:
+        return NoTracing()
+    from api.operations.tracing import OpenTelemetryTracing  # noqa: PLC0415 - a third of a second, only when wanted
+
+    tracing = OpenTelemetryTracing(settings.telemetry, project_version())
+    stack.push_async_callback(asyncio.to_thread, tracing.close)
+    return tracing
+
+
+async def _stop_server(server: HttpServer, timeout: float, clock: Clock) -> None:
+    await server.stop(clock.monotonic() + timeout)
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT. A second one is left to its default: whoever insists gets out at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    return stop
+
+
+def _settle_garbage_collector() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+def _unfinished() -> list[str]:
+    current = asyncio.current_task()
+    return sorted(task.get_name() for task in asyncio.all_tasks() if task is not current)
