@@ -1,4 +1,7 @@
-"""Durable, replayable sequences: one ordered history per stream, numbered 1, 2, 3 ... without gaps."""
+"""Durable, replayable sequences: one ordered history per stream, numbered 1, 2, 3 ... without gaps.
+
+Names and keys are text of at most 512 bytes; a payload is at most 1 MiB, larger things belong into objects.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,13 @@ class StreamRecord:
 class DurableStreams(Protocol):
     async def append(self, stream: str, payload: bytes, *, key: str | None = None) -> int:
         """Durable when it returns; answers the position. The same ``key`` on the same stream is appended once
-        and answers the first position again (remembered while the record itself is kept)."""
+        and answers the first position again (remembered while the record itself is kept). Cancelled or failed,
+        it may or may not have happened: try again with the same key."""
         ...
 
     async def read(self, stream: str, *, after: int = 0, limit: int = 100) -> Sequence[StreamRecord]:
-        """Records with a position greater than ``after``, ascending; empty when there are none yet."""
+        """Records with a position greater than ``after``, ascending; empty when there are none yet.
+        A record is never seen before all smaller positions can be seen."""
         ...
 
     async def wait(self, stream: str, *, after: int, timeout: float) -> bool:

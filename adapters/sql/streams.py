@@ -33,11 +33,11 @@ from adapters.sql.metadata import Bytes, Integer, Moment, Text, metadata, storab
 from adapters.sql.units import SqlUnits
 from kernel.bus import EventBus
 from kernel.clock import Clock
-from kernel.errors import DependencyUnavailable, Malformed, Overloaded, SecureConnectError
+from kernel.ephemeral import require_key
+from kernel.errors import DependencyUnavailable, Overloaded, SecureConnectError
 from kernel.metrics import Metrics
 from kernel.streams import StreamRecord
 
-MAX_NAME_BYTES = 512
 # A transaction takes this much at most: enough to make the commit's cost negligible, little enough to finish
 # well within a timeout.
 BATCH_RECORDS = 500
@@ -126,9 +126,8 @@ class SqlStreams:
         )
 
     async def append(self, stream: str, payload: bytes, *, key: str | None = None) -> int:
-        _check_name(stream)
-        if key is not None:
-            _check_name(key)
+        for name in (stream,) if key is None else (stream, key):
+            require_key(storable(name))
         if len(self._pending) >= MAX_PENDING:
             raise Overloaded("Too many events are waiting to be stored.", code="database_overloaded")
         entry = _Append(stream, payload, key, asyncio.get_running_loop().create_future())
@@ -268,11 +267,6 @@ async def open_streams(
 
 def channel_of(stream: str) -> str:
     return f"stream:{stream}"
-
-
-def _check_name(name: str) -> None:
-    if not name or len(storable(name).encode()) > MAX_NAME_BYTES:
-        raise Malformed(f"Stream names and keys have 1 to {MAX_NAME_BYTES} bytes.", code="bad_stream_name")
 
 
 async def _append_all(transaction: SqlTransaction, batch: Sequence[_Append], now: float) -> list[int]:
