@@ -139,10 +139,11 @@ async def open_local(
 def _prepare(data_dir: Path, shelves: Shelves) -> None:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     root = data_dir / "objects"
-    shards = (shelves.root / f"{number:02x}" for number in range(SHARDS))
-    for directory in (root / "drafts", root / "uploads", *shards):
-        if not directory.is_dir():
-            disk.make_directories(directory, data_dir)
+    for directory in (root / "drafts", root / "uploads", shelves.root):
+        disk.make_directories(directory, data_dir)
+    for number in range(SHARDS):
+        (shelves.root / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+    disk.sync_directory(shelves.root)
 
 
 async def _sweep_forever(pool: DiskPool, sweeps: Sequence[Callable[[float], int]], clock: Clock) -> None:

@@ -124,9 +124,10 @@ class LocalUploads:
         draft.commit(folder / _TARGET, root=folder, content_type=content_type, modified_at=self._clock.now())
 
     def _opened(self, key: str, upload: str) -> _Opened:
+        checked_key(key)
         folder = self._directory / upload
         target = disk.metadata_of(folder / _TARGET) if _ID.fullmatch(upload) else None
-        if target is None or (folder / _TARGET).read_bytes()[disk.HEADER :] != checked_key(key).encode():
+        if target is None or (folder / _TARGET).read_bytes()[disk.HEADER :] != key.encode():
             raise _no_such_upload()
         return _Opened(folder, target.content_type)
 

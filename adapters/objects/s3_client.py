@@ -104,6 +104,10 @@ class S3Client:
                 answer = await upload.finished(self._stall_timeout)
             except OUTAGES as error:
                 raise self._broken(error) from error
+            except BucketMissing as error:
+                # Some servers look for the bucket only when they have the bytes, and those are gone.
+                await self.guard.call(self._create_bucket)
+                raise DependencyUnavailable(self.guard.dependency, "its bucket had to be made first") from error
             finally:
                 await upload.stop()
             if not _is_intact(answer, upload.md5):

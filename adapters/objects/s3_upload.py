@@ -24,13 +24,17 @@ class Upload:
 
     @classmethod
     async def begun(cls, send: Callable[[AsyncIterator[bytes]], Coroutine[Any, Any, Answer]], pieces: Exactly) -> Self:
-        """Returns when the server has asked for the body; raises what it or the network said instead."""
+        """Returns when the server has asked for the body; raises what it or the network said instead.
+
+        Whatever happens after that question shows in ``finished``: the source has been touched, so no caller
+        may take an exception from here for one that allows to begin again.
+        """
         body = _Body(pieces)
         upload = cls(body, asyncio.create_task(send(body)))
         asked = asyncio.create_task(body.asked_for.wait())
         try:
             await asyncio.wait({upload._task, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if upload._task.done():
+            if not body.asked_for.is_set():
                 upload._task.result()
         except BaseException:
             await upload.stop()
@@ -75,10 +79,12 @@ class _Body:
         self._pieces = pieces
         self._patience: asyncio.Timeout | None = None
         self._stall_timeout = 0.0
+        self._waiting_for_source = False
 
     def watch(self, patience: asyncio.Timeout, stall_timeout: float) -> None:
         self._patience, self._stall_timeout = patience, stall_timeout
-        self._server_moves()
+        if not self._waiting_for_source:
+            self._server_moves()
 
     def __aiter__(self) -> Self:
         return self
@@ -101,9 +107,11 @@ class _Body:
         return piece
 
     def _source_moves(self) -> None:
+        self._waiting_for_source = True
         self._expect(None)
 
     def _server_moves(self) -> None:
+        self._waiting_for_source = False
         self._expect(asyncio.get_running_loop().time() + self._stall_timeout)
 
     def _expect(self, deadline: float | None) -> None:

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from adapters.objects.keys import checked_key
+
 SHARDS = 256
 
 # A file name holds 255 bytes; a longer key continues in directories whose names end in "+", which no key contains.
@@ -22,12 +24,14 @@ class Shelves:
         self.root = root
 
     def shard(self, key: str) -> Path:
+        """Every path begins here, so no key that could leave the root ever becomes one."""
+        checked_key(key)
         return self.root / hashlib.sha256(key.encode()).hexdigest()[:2]
 
     def path(self, key: str) -> Path:
-        name = key.replace("/", _SEPARATOR)
+        shard, name = self.shard(key), key.replace("/", _SEPARATOR)
         *folders, last = (name[at : at + _NAME] for at in range(0, len(name), _NAME))
-        return self.shard(key).joinpath(*(folder + "+" for folder in folders), last)
+        return shard.joinpath(*(folder + "+" for folder in folders), last)
 
     def keys(self, prefix: str, after: str, limit: int) -> list[str]:
         """Reads every file name (a second or so for a million): right for one machine's disk, not for paging fast."""
