@@ -8,6 +8,7 @@ import os
 import smtplib
 import ssl
 from email.message import EmailMessage
+from ipaddress import ip_address
 
 import asyncpg
 import minio
@@ -122,7 +123,8 @@ def test_a_service_runs_without_privileges_on_loopback_only(fixture: str, reques
         for connection in process.net_connections()
         if connection.status == psutil.CONN_LISTEN
     }
-    assert {address.removeprefix("::ffff:") for address in addresses} == {service.host}
+    assert addresses
+    assert all(ip_address(address.removeprefix("::ffff:")).is_loopback for address in addresses)
 
 
 def test_the_sink_keeps_a_mail_as_it_was_sent(smtp_sink: SmtpSink) -> None:
