@@ -197,6 +197,8 @@ def _redis_url(settings: Settings) -> Iterator[Finding]:
         yield Finding(("redis.url",), "is not redis://host:6379/0 or rediss://... (characters such as @ as %40)")
     elif parts and redis.tls_ca and parts.scheme != "rediss":
         yield Finding(("redis.tls_ca", "redis.url"), "is used only when redis.url begins with rediss://")
+    if redis.durable_streams and not redis.url:
+        yield Finding(("redis.durable_streams", "redis.url"), "means nothing without redis.url")
 
 
 def _objects_are_whole(settings: Settings) -> Iterator[Finding]:

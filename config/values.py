@@ -27,7 +27,7 @@ _SIZE_UNITS = {
 }
 _BINARY_UNITS = ("TiB", "GiB", "MiB", "KiB")
 # The digits are bounded so that a pasted blob is refused at once instead of being turned into a number.
-_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,30})?)\s*([A-Za-z]{1,3})")
+_QUANTITY = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,30})?)\s*([A-Za-z]{1,3})")
 
 
 class Duration(float):
