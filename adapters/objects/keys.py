@@ -19,7 +19,7 @@ MAX_BODY = 5 << 30
 # SigV4 knows no longer validity.
 MAX_EXPIRY = 7 * 86400.0
 
-_KEY = re.compile(r"(?!(?:.*/)?\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
+_KEY = re.compile(r"(?!(?:.*/)?\.{1,2}(?:/|\Z))[A-Za-z0-9._-]{1,255}(?:/[A-Za-z0-9._-]{1,255})*")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9._-]+/)*[A-Za-z0-9._-]*")
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]+"  # noqa: S105 - RFC 9110's word for a run of characters
 _CONTENT_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}=(?:{_TOKEN}|"[A-Za-z0-9 !#$&^_.+/-]*"))*')
@@ -30,8 +30,8 @@ _UPLOAD = re.compile(r"[A-Za-z0-9._~=+/-]{1,1024}")
 def checked_key(key: str) -> str:
     if len(key) > MAX_KEY or not _KEY.fullmatch(key):
         raise Malformed(
-            f"An object's key is segments of A-Z a-z 0-9 . _ - joined by /, none of them . or .., "
-            f"at most {MAX_KEY} characters.",
+            f"An object's key is segments of A-Z a-z 0-9 . _ - joined by /, none of them . or .. "
+            f"or longer than 255, at most {MAX_KEY} characters.",
             code="invalid_key",
         )
     return key

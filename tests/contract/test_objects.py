@@ -212,7 +212,7 @@ async def test_of_concurrent_puts_one_wins_whole(store: ObjectStore, key: str) -
 
 
 async def test_keys_come_in_byte_order_by_prefix_and_page(store: ObjectStore, key: str) -> None:
-    names = ["a", "a-b", "a.b", "a/b", "a/b/c", "a0", "aB", "a_b", "ab", "B", "Z/1", "long/" + "x" * 450]
+    names = ["a", "a-b", "a.b", "a0", "aB", "a_b", "ab", "b-c", "b/c", "b.c", "b0", "B", "Z/1", "long/" + "x" * 255]
     expected = sorted(f"{key}/{name}" for name in names)
     await asyncio.gather(*(put(store, name, b"x") for name in expected))
     await put(store, key.replace("files/", "other/"), b"x")
@@ -227,7 +227,9 @@ async def test_keys_come_in_byte_order_by_prefix_and_page(store: ObjectStore, ke
     assert list(await store.objects.keys(f"{key}/nothing")) == []
 
 
-@pytest.mark.parametrize("bad", ["", "/a", "a/", "a//b", "a/../b", "..", "./a", "a\n", "a b", "ä", "a" * 513, "a/."])
+@pytest.mark.parametrize(
+    "bad", ["", "/a", "a/", "a//b", "a/../b", "..", "./a", "a\n", "a b", "ä", "a" * 256, "ab/" * 171, "a/."]
+)
 async def test_a_bad_key_is_refused_everywhere(store: ObjectStore, bad: str) -> None:
     part = UploadedPart(1, "e")
     for attempt in (
