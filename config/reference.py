@@ -6,6 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+from config.kinds import Hidden
 from config.schema import CONFIG_VARIABLE, FILE_SUFFIX, Key, all_keys, section_types
 
 EXAMPLE_FILE = Path("secureconnect.example.toml")
@@ -90,7 +91,7 @@ def _manual_row(key: Key) -> str:
 
 
 def _default(key: Key) -> str:
-    return '""' if key.is_secret and not key.default else key.kind.to_toml(key.default)
+    return '""' if isinstance(key.kind, Hidden) else key.kind.to_toml(key.default)
 
 
 def _values(key: Key) -> str:

@@ -40,7 +40,7 @@ def obtain_secret(security: Security, data_dir: Path) -> Secret:
             _generate(path)
         return _read(path)
     except OSError as error:
-        raise _unusable(path, f"cannot be used: {error.strerror or error}") from error
+        raise _unusable(path, f"cannot be used: {error.strerror or error}: {error.filename}") from error
 
 
 def known_secrets(settings: Settings, *more: Secret) -> tuple[Secret, ...]:
