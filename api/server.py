@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from api.http.connection import ConnectionLimits, connection_factory
-from api.http.origins import SECURITY_HEADERS
+from api.http.origins import SECURITY_HEADERS, SERVER_NAME
 from api.http.problem import problem_response
 from api.lifecycle import Lifecycle
 from api.listening import BoundSockets, cannot_listen
@@ -81,5 +81,5 @@ class HttpServer:
 
 def _refuse(status: int, code: str, detail: str) -> web.Response:
     response = problem_response(status, code, detail)
-    response.headers.update(SECURITY_HEADERS)
+    response.headers.update(SECURITY_HEADERS | {"Server": SERVER_NAME})
     return response

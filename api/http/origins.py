@@ -32,6 +32,8 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
 }
+# Which library answers, and its version, are nobody's business.
+SERVER_NAME = "SecureConnect"
 TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 
 

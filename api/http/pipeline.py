@@ -14,7 +14,7 @@ from api.http.access import Access, Authenticator, Principal
 from api.http.context import CONTEXT, ClientAddresses, RequestContext, RequestIds
 from api.http.deadline import RequestDeadline
 from api.http.idempotency import IdempotencyKeys
-from api.http.origins import SECURITY_HEADERS, TRANSPORT_SECURITY, Origins, is_preflight
+from api.http.origins import SECURITY_HEADERS, SERVER_NAME, TRANSPORT_SECURITY, Origins, is_preflight
 from api.http.problem import from_error, from_http_exception, internal_error
 from api.http.rates import RateLimiter
 from api.lifecycle import Lifecycle
@@ -150,11 +150,12 @@ class Pipeline:
 
     async def _on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
-        headers["Server"] = "SecureConnect"
+        headers["Server"] = SERVER_NAME
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
         if self._shell.lifecycle.stopping:
             response.force_close()
+            headers["Connection"] = "close"  # aiohttp has already decided on this header when it calls here
         context = request.get(CONTEXT)
         if context is None:
             return

@@ -151,9 +151,10 @@ async def test_what_is_not_http_is_refused_in_the_same_form_as_every_error(
         async with asyncio.timeout(3):
             answer = await reader.read()
         head, _, body = answer.partition(b"\r\n\r\n")
-        assert head.startswith(f"HTTP/1.1 {status}".encode()), answer[:200]
+        assert head.split(b" ")[1] == str(status).encode(), answer[:200]
         assert b"application/problem+json" in head
         assert b"nosniff" in head
+        assert b"aiohttp" not in head
         assert json.loads(body)["code"] == code
 
 
@@ -165,7 +166,7 @@ async def test_a_malformed_chunked_body_is_400_and_the_server_lives_on() -> None
                 b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n"
             )
             async with asyncio.timeout(3):
-                assert (await reader.read()).startswith(b"HTTP/1.1 400")
+                assert (await reader.read()).split(b" ")[1] == b"400"
         async with server.client.get("/health/live") as answer:
             assert answer.status == 200
 
