@@ -1,6 +1,8 @@
-"""A clock that moves when it is told to."""
+"""Clocks that move when they are told to."""
 
 from __future__ import annotations
+
+import time
 
 
 class VirtualClock:
@@ -21,3 +23,16 @@ class VirtualClock:
     def set_back(self, seconds: float) -> None:
         """The wall clock is corrected; the monotonic one knows nothing of it."""
         self._now -= seconds
+
+
+class MovableClock:
+    """The real time, and what a test has added to the wall clock: for leases and delays that real stores keep."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return time.monotonic()

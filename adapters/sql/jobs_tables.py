@@ -36,7 +36,8 @@ JOBS = Table(
     Column("error", Text, nullable=False),
     # Last, because what stands behind a large value is slow to reach in SQLite.
     Column("payload", Bytes, nullable=False),
-    UniqueConstraint("kind", "dedup_key"),
+    # Not the kind first: SQLite would then claim by it, and sort the whole backlog each time.
+    UniqueConstraint("dedup_key", "kind"),
     # ``kind`` makes skipping kinds that this node has no handler for a matter of the index alone.
     Index(None, "due_at", "id", "kind"),
     # Counting by state, listing the dead, purging the finished.
@@ -58,20 +59,20 @@ _c = JOBS.c
 _LIVE = (State.QUEUED, State.CLAIMED)
 _THIS_CLAIM = (_c.id == bindparam("job"), _c.claim == bindparam("held_by"))
 
-ADD = upsert(JOBS).on_conflict_do_nothing(index_elements=["kind", "dedup_key"])
+ADD = upsert(JOBS).on_conflict_do_nothing(index_elements=["dedup_key", "kind"])
 FIND_KEYS = select(_c.id, _c.kind, _c.dedup_key).where(
     _c.kind.in_(bindparam("kinds", expanding=True)), _c.dedup_key.in_(bindparam("keys", expanding=True))
 )
 
-# SKIP LOCKED keeps workers of several nodes from queueing up behind each other. Exclusive claims do not rest on
-# it: TAKE looks at ``due_at`` again, and a lease that someone else has just begun ends in the future.
-FIND_DUE = (
+DUE = (
     select(_c.id, _c.kind, _c.payload, _c.state, _c.attempts, _c.max_attempts, _c.postponed)
     .where(_c.due_at <= bindparam("now", type_=Moment), _c.kind.in_(bindparam("kinds", expanding=True)))
     .order_by(_c.due_at, _c.id)
     .limit(bindparam("most", type_=Integer))
-    .with_for_update(skip_locked=True)
 )
+# SKIP LOCKED keeps workers of several nodes from queueing up behind each other. Exclusive claims do not rest on
+# it: TAKE looks at ``due_at`` again, and a lease that someone else has just begun ends in the future.
+FIND_DUE = DUE.with_for_update(skip_locked=True)
 TAKE = (
     update(JOBS)
     .where(_c.id.in_(bindparam("jobs", expanding=True)), _c.due_at <= bindparam("now", type_=Moment))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,28 +14,14 @@ from adapters.memory.bus import MemoryBus
 from adapters.sql.engine import Database, open_database
 from adapters.sql.jobs import SqlJobs, open_jobs
 from adapters.sql.migrate import upgrade
-from config.sections import Database as DatabaseSettings
 from config.sections import Jobs as JobsSettings
-from config.values import Secret
 from kernel.ids import IdGenerator
 from kernel.jobs import Job, NewJob
 from kernel.metrics import Metrics
+from tests.adapters.sql.relational import settings_for, url_for
+from tests.clocks import MovableClock
 
 LEASE = 30.0
-BACKENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.service("postgres"))]
-
-
-class MovableClock:
-    """The real time, and what a test has added to it."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def now(self) -> float:
-        return time.time() + self.ahead
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 @dataclass
@@ -64,9 +49,8 @@ class Cluster:
 
 @asynccontextmanager
 async def open_cluster(request: pytest.FixtureRequest, directory: Path) -> AsyncIterator[Cluster]:
-    """``request.param`` is one of BACKENDS."""
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres").create_database()
-    settings = DatabaseSettings(url=Secret(url))
+    """``request.param`` is one of relational.BACKENDS."""
+    settings = settings_for(url_for(request.param, request))
     clock, bus = MovableClock(), MemoryBus(Metrics())
     async with AsyncExitStack() as stack:
         nodes = []

@@ -22,7 +22,8 @@ from kernel.jobs import (
     NewJob,
 )
 from kernel.units import Transaction
-from tests.contract.jobs_cluster import BACKENDS, LEASE, Cluster, Node, mail, open_cluster
+from tests.adapters.sql.relational import BACKENDS
+from tests.contract.jobs_cluster import LEASE, Cluster, Node, mail, open_cluster
 
 
 @pytest.fixture(params=BACKENDS)

@@ -11,7 +11,8 @@ import pytest
 
 from kernel.errors import Malformed, Unprocessable
 from kernel.jobs import JobDone, JobFailed, NewJob
-from tests.contract.jobs_cluster import BACKENDS, Cluster, Node, mail, open_cluster
+from tests.adapters.sql.relational import BACKENDS
+from tests.contract.jobs_cluster import Cluster, Node, mail, open_cluster
 
 
 @pytest.fixture(params=BACKENDS)

@@ -23,22 +23,10 @@ from kernel.jobrules import PermanentFailure
 from kernel.jobrunner import Handler, JobRunner
 from kernel.jobs import DeadJob, Job, JobOutcome, JobQueue, NewJob
 from kernel.metrics import Metrics
+from tests.clocks import MovableClock
 
 LEASE = 0.6
 PATIENCE = 5.0
-
-
-class MovableClock:
-    """The real time, and what a test has added to it."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def now(self) -> float:
-        return time.time() + self.ahead
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 class Switchable:

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("error", Text(), nullable=False),
         sa.Column("payload", Bytes(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
-        sa.UniqueConstraint("kind", "dedup_key", name="uq_jobs_kind_dedup_key"),
+        sa.UniqueConstraint("dedup_key", "kind", name="uq_jobs_dedup_key_kind"),
     )
     op.create_index("ix_jobs_due_at_id_kind", "jobs", ["due_at", "id", "kind"])
     op.create_index("ix_jobs_state_settled_at_id", "jobs", ["state", "settled_at", "id"])
