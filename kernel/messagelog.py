@@ -72,9 +72,11 @@ class MessageLog(Protocol):
         """Durable (fsynced, or acknowledged by a quorum) when it returns.
 
         Answers the entry that is stored: this one, or the first one that came with the same conversation and
-        key (as it reads now, should it have been amended). Raises what ``check_append`` raises, and Conflict
-        ``id_taken`` when the id already belongs to another key: only a broken generator makes that happen.
-        A cancelled caller's entry may or may not be stored.
+        key (as it reads now, should it have been amended). Raises what ``check_append`` raises. A cancelled
+        caller's entry may or may not be stored.
+
+        Ids are the caller's to keep unique. A second entry under an id never replaces the first: a store that
+        notices raises Conflict ``id_taken``, one that would have to look first (Cassandra) keeps both.
         """
         ...
 
