@@ -83,7 +83,10 @@ class Connection(RequestHandler):
         if self._counted:
             self._counted = False
             self._numbers.open.dec()
+        task = self._task_handler
         super().connection_lost(exc)
+        if task is not None and not self._request_in_progress:
+            task.cancel()  # it would linger for the rest of a body whose sender is gone
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import typing
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import NoReturn, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, islice
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -16,6 +19,11 @@ Value = TypeVar("Value")
 
 # Past this a number is an attack on the parser, not a value any field of ours has.
 MAX_NUMBER_LENGTH = 64
+
+# A form has fewer fields; a hostile body with a million wrong ones gets no answer larger than itself.
+MAX_FIELD_ERRORS = 20
+MAX_ECHOED_NAME = 100
+MAX_ECHOED_MESSAGE = 200
 
 _PATH_IN_MESSAGE = re.compile(r"^(?P<what>.*) - at `(?:key in )?\$(?P<path>[^`]*)`$", re.DOTALL)
 
@@ -29,7 +37,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_json(data: bytes, *, max_depth: int) -> object:
-    """Strict JSON: UTF-8, no duplicate keys, no NaN, bounded depth and numbers. Raises Malformed."""
+    """Strict JSON: UTF-8, no duplicate keys, no NaN, bounded depth and numbers, no text that has no encoding (half
+    a surrogate pair) or that not every store can keep (U+0000). Raises Malformed."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -37,6 +46,7 @@ def parse_json(data: bytes, *, max_depth: int) -> object:
     if text.startswith("\ufeff"):
         raise Malformed("The body starts with a byte order mark.", code="malformed_json")
     _check_depth(text, max_depth)
+    _check_escapes(text)
     try:
         return _strict.decode(text)
     except json.JSONDecodeError as error:
@@ -47,14 +57,15 @@ def parse_json(data: bytes, *, max_depth: int) -> object:
 
 
 def read_value(raw: object, kind: type[Value], *, strict: bool = True) -> Value:
-    """``raw`` as ``kind``. Raises Unprocessable ``validation_failed`` with every field that is wrong."""
+    """``raw`` as ``kind``. Raises Unprocessable ``validation_failed`` that names the fields that are wrong, all of
+    them up to MAX_FIELD_ERRORS."""
     try:
         return msgspec.convert(raw, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise Unprocessable(
             "Some fields are not as they must be; `errors` names each.",
             code="validation_failed",
-            fields=_every_error(raw, kind, error, strict=strict),
+            fields=list(islice(_errors(raw, kind, "", strict=strict), MAX_FIELD_ERRORS)),
         ) from error
 
 
@@ -63,42 +74,77 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[Value]) -> Value:
     values: dict[str, str] = {}
     for name, value in pairs:
         if name in values:
-            raise Malformed(
-                "A query parameter was given twice.",
-                code="invalid_query",
-                fields=[FieldError(name, "given more than once")],
-            )
+            raise _wrong_query(FieldError(_short(name, MAX_ECHOED_NAME), "given more than once"))
+        if not (_can_be_kept(name) and _can_be_kept(value)):
+            raise _wrong_query(FieldError("query", "holds text that is not valid Unicode, or U+0000"))
         values[name] = value
     try:
-        return read_value(values, kind, strict=False)
+        found = read_value(values, kind, strict=False)
     except Unprocessable as error:
-        raise Malformed("Some query parameters are wrong.", code="invalid_query", fields=error.fields) from error
+        raise _wrong_query(*error.fields) from error
+    for name in values:
+        value_found = getattr(found, name, None)
+        if isinstance(value_found, float) and not math.isfinite(value_found):
+            raise _wrong_query(FieldError(name, "must be a finite number"))
+    return found
 
 
-def _every_error(raw: object, kind: type, first: msgspec.ValidationError, *, strict: bool) -> list[FieldError]:
-    """msgspec stops at the first error; ask again field by field so that a form can mark all of them."""
-    if not isinstance(raw, Mapping) or not issubclass(kind, msgspec.Struct):
-        return [_field_error(str(first), "")]
-    found: list[FieldError] = []
-    known = {item.encode_name: item for item in msgspec.structs.fields(kind)}
-    found += [FieldError(str(name), "is not a field of this object") for name in raw if name not in known]
-    for name, item in known.items():
-        if name not in raw:
-            if item.required:
-                found.append(FieldError(name, "is required"))
-            continue
-        try:
-            msgspec.convert(raw[name], item.type, strict=strict)
-        except msgspec.ValidationError as error:
-            found.append(_field_error(str(error), name))
-    return found or [_field_error(str(first), "")]
+def _wrong_query(*fields: FieldError) -> Malformed:
+    return Malformed("Some query parameters are wrong.", code="invalid_query", fields=fields)
+
+
+def _errors(raw: object, kind: Any, path: str, *, strict: bool) -> Iterator[FieldError]:
+    """msgspec stops at the first error; ask again part by part so that a form can mark all of them."""
+    try:
+        msgspec.convert(raw, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        parts = _errors_of_parts(raw, kind, path, strict=strict)
+        first = next(parts, None)
+        if first is None:
+            yield _field_error(str(error), path)
+            return
+        yield first
+        yield from parts
+
+
+def _errors_of_parts(raw: object, kind: Any, path: str, *, strict: bool) -> Iterator[FieldError]:
+    if typing.get_origin(kind) is Annotated:
+        kind = typing.get_args(kind)[0]
+    if isinstance(raw, list) and typing.get_origin(kind) is list:
+        [item_kind] = typing.get_args(kind)
+        for place, item in enumerate(raw):
+            yield from _errors(item, item_kind, f"{path}[{place}]", strict=strict)
+    elif isinstance(raw, Mapping) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        known = {item.encode_name: item for item in msgspec.structs.fields(kind)}
+        if kind.__struct_config__.forbid_unknown_fields:
+            unknown = (str(name) for name in raw if name not in known)
+            for name in unknown:
+                yield FieldError(_join(path, _short(name, MAX_ECHOED_NAME)), "is not a field of this object")
+        for name, item in known.items():
+            if name in raw:
+                yield from _errors(raw[name], item.type, _join(path, name), strict=strict)
+            elif item.required:
+                yield FieldError(_join(path, name), "is required")
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most] + "..."
+
+
+def _can_be_kept(text: str) -> bool:
+    """Half a surrogate pair has no encoding; PostgreSQL keeps no U+0000, and no caller can tell the stores apart."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
 
 
 def _field_error(message: str, field: str) -> FieldError:
     matched = _PATH_IN_MESSAGE.match(message)
     what, path = (matched["what"], matched["path"]) if matched else (message, "")
-    where = (field + path).lstrip(".")
-    return FieldError(where or "body", what[:1].lower() + what[1:])
+    where = _short((field + path).lstrip("."), MAX_ECHOED_NAME)
+    return FieldError(where or "body", _short(what[:1].lower() + what[1:], MAX_ECHOED_MESSAGE))
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -107,7 +153,9 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         counted = Counter(name for name, _ in pairs)
         twice = next(name for name, times in counted.items() if times > 1)
         raise Malformed(
-            "An object names a key twice.", code="malformed_json", fields=[FieldError(twice[:100], "given twice")]
+            "An object names a key twice.",
+            code="malformed_json",
+            fields=[FieldError(_short(twice, MAX_ECHOED_NAME), "given twice")],
         )
     return values
 
@@ -134,19 +182,31 @@ _strict = json.JSONDecoder(
 )
 
 
+# Possessive (``*+``, ``++``): a string that is never closed is read to its end once, not once per quote in it.
+_NOT_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^\[\]{}"]++', re.DOTALL)
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
 def _check_depth(text: str, max_depth: int) -> None:
     # Fewer brackets than the bound cannot nest deeper than it, strings or not: nearly every body stops here.
     if text.count("{") + text.count("[") <= max_depth:
         return
-    depth = 0
-    for token in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', text, re.DOTALL):
-        match token[0]:
-            case "[" | "{":
-                depth += 1
-                if depth > max_depth:
-                    raise _too_deep(max_depth)
-            case "]" | "}":
-                depth -= 1
+    brackets = _NOT_BRACKETS.sub("", text)
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > max_depth:
+        raise _too_deep(max_depth)
+
+
+# Every escape up to one that stands for U+0000 or for half a surrogate pair without its other half.
+_UNKEEPABLE = re.compile(
+    r"(?:[^\\]++|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u(?:[dD][89a-fA-F]|0000)).)*+"
+    r"\\u(?:[dD][89a-fA-F]|0000)",
+    re.DOTALL,
+)
+
+
+def _check_escapes(text: str) -> None:
+    if ("\\ud" in text or "\\uD" in text or "\\u0000" in text) and _UNKEEPABLE.match(text):
+        raise Malformed("The body holds half a surrogate pair or U+0000.", code="malformed_json")
 
 
 def _too_deep(max_depth: int) -> Malformed:

@@ -220,8 +220,9 @@ async def running(
     dependencies: Sequence[Dependency] = (),
     access_log: AccessLog | None = None,
     resources: Sequence[Resource] = (),
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Running]:
-    clock, metrics = SystemClock(), Metrics()
+    clock, metrics = SystemClock(), metrics or Metrics()
     settings = Settings(server=server or Server(port=0), limits=limits or Limits(messages=100_000))
     state = MemoryState(clock)
     lifecycle = Lifecycle(clock, metrics, max_sockets=100)
