@@ -1,0 +1,76 @@
+"""The one listening connection: shared by all subscriptions, restored when lost, and honest about it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kernel.bus import BusEvent, EventsLost, Subscription
+from tests.adapters.redis.conftest import Opened
+
+
+async def next_of(subscription: Subscription) -> BusEvent | EventsLost:
+    async with asyncio.timeout(5):
+        return await anext(aiter(subscription))
+
+
+async def test_subscriptions_share_a_channel_until_the_last_one_leaves(opened: Opened) -> None:
+    async def listeners() -> int:
+        [(_, count)] = await opened.raw.pubsub_numsub(f"{opened.settings.prefix}:e:a")
+        return int(count)
+
+    bus = opened.stores.bus
+    async with bus.subscribe(["a"]):
+        async with bus.subscribe(["a"]):
+            assert await listeners() == 1
+        async with bus.subscribe(["b"]):  # confirmed behind whatever was told before
+            assert await listeners() == 1
+    async with bus.subscribe(["b"]):
+        assert await listeners() == 0
+
+
+async def test_a_lost_connection_is_restored_and_told_to_each_subscription(opened: Opened) -> None:
+    bus = opened.stores.bus
+    async with bus.subscribe(["a", "b"]) as two, bus.subscribe(["c"]) as one, bus.subscribe([]) as none:
+        await opened.raw.client_kill_filter(_type="pubsub")
+        assert await next_of(two) == EventsLost(frozenset({"a", "b"}), "the connection to Redis was lost")
+        assert await next_of(one) == EventsLost(frozenset({"c"}), "the connection to Redis was lost")
+        for channel in ("a", "b", "c"):
+            await bus.publish(channel, channel.encode())
+        assert [await next_of(two), await next_of(two)] == [BusEvent("a", b"a"), BusEvent("b", b"b")]
+        assert await next_of(one) == BusEvent("c", b"c")
+        await none.add(["c"])
+        await bus.publish("c", b"heard")
+        assert await next_of(none) == BusEvent("c", b"heard")
+
+
+async def test_what_is_published_after_the_loss_was_told_arrives(opened: Opened) -> None:
+    """Told too early, a reader would read the store before the channels are back, and miss what follows."""
+    channels = [f"c{number}" for number in range(3_000)]
+    async with opened.stores.bus.subscribe(channels, queue=10_000) as subscription:
+        for round_number in range(5):
+            await opened.raw.client_kill_filter(_type="pubsub")
+            assert isinstance(await next_of(subscription), EventsLost)
+            await asyncio.gather(*(opened.stores.bus.publish(channel, b"%d" % round_number) for channel in channels))
+            heard = [await next_of(subscription) for _ in channels]
+            assert all(isinstance(item, BusEvent) for item in heard)
+
+
+async def test_losing_all_data_is_noticed_counted_and_told(opened: Opened) -> None:
+    async with opened.stores.bus.subscribe(["a"]) as subscription:
+        assert (await opened.stores.dependency.probe()).ok
+        await opened.raw.flushall()
+        assert (await opened.stores.dependency.probe()).ok
+        assert await next_of(subscription) == EventsLost(frozenset({"a"}), "Redis has lost its data")
+        assert opened.metric("redis_data_lost_total") == 1
+        assert (await opened.stores.dependency.probe()).ok
+        assert opened.metric("redis_data_lost_total") == 1
+
+
+async def test_a_reader_that_never_reads_does_not_hold_up_redis(opened: Opened) -> None:
+    """Left unread, Redis would cut us off at 32 MiB of output."""
+    async with opened.stores.bus.subscribe(["big"], queue=1):
+        for _ in range(80):
+            await opened.raw.publish(f"{opened.settings.prefix}:e:big", bytes(1 << 20))
+        [client] = list(await opened.raw.client_list(_type="pubsub"))
+        assert int(client["omem"]) < 32 << 20
+    assert opened.metric("bus_events_dropped_total") >= 70
