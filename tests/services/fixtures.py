@@ -6,12 +6,7 @@ the parameter: ``pytest.param("redis_server", marks=pytest.mark.service("redis")
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -19,40 +14,12 @@ import pytest
 from tests.services.cassandra import CassandraService
 from tests.services.postgres import PostgresService
 from tests.services.process import Service, Session
+from tests.services.provisioning import PROVISIONING
 from tests.services.redis import RedisService
 from tests.services.s3 import MinioService, S3Service, SwiftService
 from tests.services.smtp import SmtpSink
-from tooling import provision
 
 AnyService = TypeVar("AnyService", bound=Service)
-
-UNAVAILABLE = "unavailable here: "
-PROGRESS_EVERY = 15.0
-
-
-def unavailable(reason: str) -> None:
-    """Skips for want of a service or tool; under CI that is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{UNAVAILABLE}{reason}", pytrace=False)
-    pytest.skip(f"{UNAVAILABLE}{reason}")
-
-
-def provided(name: str) -> None:
-    """Waits until the piece is installed, saying so while it lasts."""
-    if provision.PIECES[name].ready():
-        return
-    command = [sys.executable, str(Path(provision.__file__)), name]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as waiting:
-        started = time.monotonic()
-        errors = None
-        while errors is None:
-            try:
-                _, errors = waiting.communicate(timeout=PROGRESS_EVERY)
-            except subprocess.TimeoutExpired:
-                elapsed = time.monotonic() - started
-                print(f"\n[{name}] being installed, {elapsed:.0f} s so far", file=sys.__stderr__, flush=True)
-    if waiting.returncode:
-        unavailable(errors.strip())
 
 
 @pytest.fixture(scope="session")
@@ -71,14 +38,14 @@ def _started(session: Session, make: Callable[[Session], AnyService]) -> AnyServ
 
 
 @pytest.fixture(scope="session")
-def postgres(service_session: Session) -> PostgresService:
-    provided("postgres")
+def postgres(request: pytest.FixtureRequest, service_session: Session) -> PostgresService:
+    request.config.stash[PROVISIONING].require("postgres")
     return _started(service_session, PostgresService)
 
 
 @pytest.fixture(scope="session")
-def redis_server(service_session: Session) -> RedisService:
-    provided("redis")
+def redis_server(request: pytest.FixtureRequest, service_session: Session) -> RedisService:
+    request.config.stash[PROVISIONING].require("redis")
     return _started(service_session, RedisService)
 
 
@@ -88,20 +55,20 @@ def smtp_sink(service_session: Session) -> SmtpSink:
 
 
 @pytest.fixture(scope="session")
-def swift(service_session: Session) -> SwiftService:
-    provided("swift")
+def swift(request: pytest.FixtureRequest, service_session: Session) -> SwiftService:
+    request.config.stash[PROVISIONING].require("swift")
     return _started(service_session, SwiftService)
 
 
 @pytest.fixture(scope="session")
-def minio(service_session: Session) -> MinioService:
-    provided("minio")
+def minio(request: pytest.FixtureRequest, service_session: Session) -> MinioService:
+    request.config.stash[PROVISIONING].require("minio")
     return _started(service_session, MinioService)
 
 
 @pytest.fixture(scope="session")
-def cassandra(service_session: Session) -> CassandraService:
-    provided("cassandra")
+def cassandra(request: pytest.FixtureRequest, service_session: Session) -> CassandraService:
+    request.config.stash[PROVISIONING].require("cassandra")
     return _started(service_session, CassandraService)
 
 

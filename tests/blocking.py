@@ -1,0 +1,112 @@
+"""Fails a test whose event loop was held up by one callback, and shows what held it up.
+
+A thread asks the loop for a sign of life many times a second. Time counts only while that thread itself ran on
+schedule, or while our process used the processor: a machine that is busy elsewhere is not the test's fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+LIMIT = 0.25
+LOOK = LIMIT / 2
+TICK = 0.02
+# Frames of the culprit's stack; those further out are pytest's.
+SHOWN = 12
+
+# The harness itself: a test that kills and restarts a real server may do it on the loop.
+EXEMPT = "/tests/services/"
+
+
+@dataclass(frozen=True)
+class Blocked:
+    seconds: float
+    stack: str
+
+
+class LoopWatch:
+    """One thread for the whole session; it watches at most one loop at a time."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        self._answered = True
+        self._found: list[Blocked] = []
+        self._stack = ""
+        self._ended = False
+        self._thread = threading.Thread(target=self._watch, name="loop-watch", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def watching(self, loop: asyncio.AbstractEventLoop) -> Iterator[list[Blocked]]:
+        """For the thread that runs the loop. The list is filled when the block ends: empty, or the one longest stop."""
+        found: list[Blocked] = []
+        with self._changed:
+            self._loop, self._loop_thread, self._found = loop, threading.get_ident(), found
+            self._answered = True
+            self._changed.notify()
+        try:
+            yield found
+        finally:
+            with self._changed:
+                self._loop = None
+
+    def close(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        blocked = 0.0
+        before, used_before = time.monotonic(), time.process_time()
+        while self._wait_for_work():
+            now, used = time.monotonic(), time.process_time()
+            passed = min(now - before, max(2 * TICK, used - used_before))
+            before, used_before = now, used
+            with self._changed:
+                blocked = blocked + passed if self._loop_owes_an_answer() else 0.0
+                self._judge(blocked)
+            time.sleep(TICK)
+
+    def _wait_for_work(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._loop is not None or self._ended)
+            return not self._ended
+
+    def _loop_owes_an_answer(self) -> bool:
+        """Asks anew when it does not. Between the steps of a test the loop rests, and owes nothing."""
+        if self._loop is None or not self._loop.is_running():
+            self._answered = True
+            return False
+        if self._answered:
+            self._answered = False
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._answer)
+            return False
+        return True
+
+    def _answer(self) -> None:
+        self._answered = True
+
+    def _judge(self, blocked: float) -> None:
+        if blocked < LOOK:
+            self._stack = ""
+            return
+        # Early, and once: a look at the end of the stop may show whoever came after the culprit.
+        self._stack = self._stack or self._stack_of_the_loop()
+        longest = max((stop.seconds for stop in self._found), default=0.0)
+        if blocked >= LIMIT and blocked > longest and EXEMPT not in self._stack:
+            self._found[:] = [Blocked(blocked, self._stack)]
+
+    def _stack_of_the_loop(self) -> str:
+        frame = sys._current_frames().get(self._loop_thread)
+        return "".join(traceback.format_stack(frame)[-SHOWN:]) if frame is not None else ""
