@@ -161,7 +161,7 @@ def _route_structlog(composer: Composer, redactor: Redactor, writer: LogWriter, 
         error = _error(fields.pop("exc_info", None))
         for name in _CONTROL_FIELDS:
             fields.pop(name, None)
-        said = redactor.event(event if isinstance(event, str) else repr(event))
+        said = redactor.event(event) if isinstance(event, str) else str(redactor.shown("event", event))
         return (composer.lines(level_name, logger.name, said, fields, error),), {}
 
     before = structlog.get_config()
@@ -213,7 +213,7 @@ class _StdlibRoute(logging.Handler):
                 return self._redactor.event(str(record.msg))
             return self._redactor.text(str(record.msg) % self._redacted(record.args))
         except Exception as error:  # noqa: BLE001 - a wrong %-format loses its arguments, not its line or its caller
-            told = self._redactor.text(repr(record.msg))
+            told = self._redactor.shown("event", record.msg)
             return f"{told} (its arguments do not fit: {type(error).__name__})"
 
     def _redacted(self, args: object) -> object:

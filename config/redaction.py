@@ -80,7 +80,9 @@ class Redactor:
 
     def __init__(self, key: bytes, known: Iterable[Secret] = ()) -> None:
         self._key = key[:64]
-        texts = {secret.reveal() for secret in known if len(secret.reveal()) >= _SHORTEST_KNOWN}
+        plain = {secret.reveal() for secret in known if len(secret.reveal()) >= _SHORTEST_KNOWN}
+        # As %r and exceptions such as KeyError spell it, quotes and backslashes escaped.
+        texts = plain | {repr(text)[1:-1] for text in plain}
         # The longest first: a URL goes as a whole before the password inside it does.
         self._known = tuple(sorted(texts, key=len, reverse=True))
         escaped = {msgspec.json.encode(text)[1:-1] for text in self._known}
@@ -109,9 +111,10 @@ class Redactor:
             ):
                 line[name] = value
             else:
-                line[name] = self._shown(key, value)
+                line[name] = self.shown(key, value)
 
-    def _shown(self, key: str, value: object) -> object:
+    def shown(self, key: str, value: object) -> object:
+        """As ``field``, for values nobody has tried to show before."""
         try:
             return self.field(key, value)
         except Exception:  # noqa: BLE001 - a value that cannot say what it is costs its text, not its caller

@@ -83,8 +83,9 @@ def as_json(line: Fields) -> bytes:
     try:
         return msgspec.json.encode(line) + b"\n"
     except (UnicodeEncodeError, TypeError, ValueError, RecursionError):
-        # Lone surrogates, and whatever nobody thought of: escaped rather than lost.
-        return json.dumps(line, default=str).encode() + b"\n"
+        # Lone surrogates, and whatever nobody thought of: replaced rather than lost, and still JSON.
+        plain = json.loads(json.dumps(line, default=str), parse_constant=lambda _: None)
+        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def as_text(line: Fields) -> bytes:

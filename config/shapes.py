@@ -52,7 +52,7 @@ _OPAQUE = re.compile(
 )
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)*+")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\d)")
-_IPV6 = re.compile(r"(?<![0-9A-Za-z.])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,45}(?:\.\d{1,3}){0,3}")
+_IPV6 = re.compile(r"(?<![0-9A-Za-z.])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,45}(?:\.\d{1,3}){0,3}(?![A-Za-z])")
 
 # In this order: what takes everything up to the end of a line or text first, what takes a word later.
 SHAPES = (
