@@ -148,8 +148,7 @@ class _Opening:
         settings = self._settings
         engine = postgres.create_engine(
             url,
-            size=settings.pool_size,
-            overflow=settings.pool_overflow,
+            size=settings.pool_size + settings.pool_overflow,
             timeout=settings.timeout,
             tls=postgres.tls_context(settings.tls_ca) if settings.tls else None,
         )

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from adapters.guard import Guard
 from adapters.sql.errors import Phase, translate
@@ -30,6 +30,7 @@ MAX_WAITING = 2000
 # How long the end of a cancelled unit is waited for. Its connection was cut before, so this is only used up when
 # a disk hangs or the work ignores its cancellation; the task stays ours and keeps its permit until it does end.
 CLEANUP_SECONDS = 0.2
+CLOSE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -102,10 +103,13 @@ class Lane:
         self._waiting = 0
         self._running: set[asyncio.Task[object]] = set()
         self._watch(metrics)
+        self._open: set[Any] = set()
         event.listen(engine.sync_engine, "connect", self._opened)
+        event.listen(engine.sync_engine, "close", lambda connection, _record: self._open.discard(connection))
         event.listen(engine.sync_engine, "checkout", self._checked_out)
 
-    def _opened(self, _connection: object, record: ConnectionPoolEntry) -> None:
+    def _opened(self, connection: object, record: ConnectionPoolEntry) -> None:
+        self._open.add(connection)
         record.info["opened_at"] = self._clock.monotonic()
 
     def _checked_out(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
@@ -128,8 +132,7 @@ class Lane:
 
     @property
     def open_connections(self) -> int:
-        pool = self.engine.sync_engine.pool
-        return pool.checkedin() + pool.checkedout() if isinstance(pool, QueuePool) else self.in_use
+        return len(self._open)
 
     @property
     def in_use(self) -> int:
@@ -217,7 +220,11 @@ class Lane:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLEANUP_SECONDS):
                 await self.idle()
-        await self.engine.dispose()
+        closing = asyncio.create_task(self.engine.dispose(), name=f"closing {self.name}")
+        await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        for connection in self._open:  # those whose server did not answer the farewell
+            self._driver.cut(connection)
+        await closing
 
 
 class _Unit(Generic[Result]):
