@@ -13,9 +13,10 @@ from kernel.metrics import Metrics
 
 Result = TypeVar("Result")
 
-# An operation has a handful of requests under way at most, a connection has 32,768 stream ids: within this bound
-# the driver never has to block the event loop for a free one.
-MAX_OPERATIONS = 512
+# Sending a request costs the event loop a third of a millisecond in the driver. More than these, begun in one
+# turn, would hold up everything else, and they keep a node busy that answers within ten. A connection has 32,768
+# stream ids: the driver never has to block for a free one.
+MAX_OPERATIONS = 128
 # Beyond this the callers could not be answered within any sensible timeout; they hear Overloaded at once.
 MAX_WAITING = 10_000
 

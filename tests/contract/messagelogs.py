@@ -46,12 +46,17 @@ def cassandra_settings(
     )
 
 
-def open_log(backend: str, request: pytest.FixtureRequest, directory: Path) -> AbstractAsyncContextManager[Log]:
+def open_log(
+    backend: str, request: pytest.FixtureRequest, directory: Path, databases: dict[str, str]
+) -> AbstractAsyncContextManager[Log]:
+    """``databases`` remembers the relational ones: the tests keep apart by conversation, and share a schema."""
     if backend == "embedded":
         return embedded(directory / "messages.db")
     if backend == "cassandra":
         return on_cassandra(cassandra_settings(request.getfixturevalue("cassandra")))
-    return relational(url_for(backend, request), directory)
+    if backend not in databases:
+        databases[backend] = url_for(backend, request)
+    return relational(databases[backend], directory)
 
 
 @asynccontextmanager

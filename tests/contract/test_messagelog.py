@@ -20,9 +20,14 @@ from tests.contract.messagelogs import BACKENDS, DAY_MS, Log, entry, id_ago, id_
 ids = IdGenerator(SystemClock())
 
 
+@pytest.fixture(scope="module")
+def databases() -> dict[str, str]:
+    return {}
+
+
 @pytest.fixture(params=BACKENDS)
-async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
-    async with open_log(request.param, request, tmp_path) as log:
+async def log(request: pytest.FixtureRequest, tmp_path: Path, databases: dict[str, str]) -> AsyncIterator[Log]:
+    async with open_log(request.param, request, tmp_path, databases) as log:
         yield log
 
 
