@@ -27,12 +27,18 @@ class Page(Generic[Item]):
 
 
 def encode_cursor(listing: str, position: object) -> str:
-    """``listing`` names the ordering, so that a cursor of one list is refused by another."""
+    """``listing`` names the ordering, so that a cursor of one list is refused by another. A position that is too
+    long to be taken back is a ValueError here: it must not end someone's paging with a bad_cursor of our making."""
     packed = msgspec.msgpack.encode((listing, position))
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
+    cursor = base64.urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
+    if len(cursor) > MAX_CURSOR_LENGTH:
+        raise ValueError(f"a cursor has at most {MAX_CURSOR_LENGTH} characters; order {listing} by something shorter")
+    return cursor
 
 
 def decode_cursor(listing: str, cursor: str, position_type: type[Position]) -> Position:
+    """Raises Malformed ``bad_cursor``. Cursors are not signed: whoever makes one up gets any position that
+    ``position_type`` allows, so that type states its bounds (a store's integers, text without U+0000)."""
     if len(cursor) > MAX_CURSOR_LENGTH:
         raise _bad_cursor()
     try:
