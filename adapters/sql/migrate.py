@@ -32,7 +32,7 @@ STEP_SECONDS = 3600.0
 LEASE_SECONDS = 60.0
 POLL_SECONDS = 0.5
 
-schema_leases = Table(
+LEASES = Table(
     "schema_leases",
     metadata,
     Column("name", Text, primary_key=True),
@@ -154,11 +154,7 @@ def _run_alembic(connection: Connection, revision: str) -> None:
 
 
 def _renew(holder: str, until: float) -> Update:
-    return (
-        update(schema_leases)
-        .where(schema_leases.c.name == _LEASE, schema_leases.c.holder == holder)
-        .values(expires_at=until)
-    )
+    return update(LEASES).where(LEASES.c.name == _LEASE, LEASES.c.holder == holder).values(expires_at=until)
 
 
 @asynccontextmanager
@@ -181,9 +177,9 @@ async def _lease(database: Database, wait: float) -> AsyncIterator[str]:
 
 async def _create_lease_table(database: Database) -> None:
     async def create(transaction: SqlTransaction) -> None:
-        await transaction.connection.execute(CreateTable(schema_leases, if_not_exists=True))
+        await transaction.connection.execute(CreateTable(LEASES, if_not_exists=True))
         await transaction.connection.execute(
-            upsert(schema_leases).values(name=_LEASE, holder=None, expires_at=0.0).on_conflict_do_nothing()
+            upsert(LEASES).values(name=_LEASE, holder=None, expires_at=0.0).on_conflict_do_nothing()
         )
 
     await database.units.write(create, serializable=False)
@@ -193,11 +189,9 @@ async def _try_acquire(database: Database, holder: str) -> bool:
     now = database.clock.now()
 
     async def acquire(transaction: SqlTransaction) -> bool:
-        free = or_(schema_leases.c.holder.is_(None), schema_leases.c.expires_at < now)
+        free = or_(LEASES.c.holder.is_(None), LEASES.c.expires_at < now)
         taken = await transaction.connection.execute(
-            update(schema_leases)
-            .where(schema_leases.c.name == _LEASE, free)
-            .values(holder=holder, expires_at=now + LEASE_SECONDS)
+            update(LEASES).where(LEASES.c.name == _LEASE, free).values(holder=holder, expires_at=now + LEASE_SECONDS)
         )
         return taken.rowcount == 1
 
@@ -207,9 +201,7 @@ async def _try_acquire(database: Database, holder: str) -> bool:
 async def _release(database: Database, holder: str) -> None:
     async def release(transaction: SqlTransaction) -> None:
         await transaction.connection.execute(
-            update(schema_leases)
-            .where(schema_leases.c.name == _LEASE, schema_leases.c.holder == holder)
-            .values(holder=None, expires_at=0.0)
+            update(LEASES).where(LEASES.c.name == _LEASE, LEASES.c.holder == holder).values(holder=None, expires_at=0.0)
         )
 
     await database.units.write(release, serializable=False)

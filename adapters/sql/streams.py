@@ -8,6 +8,7 @@ a sync of the disk or a round trip whether it carries one record or a hundred.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -33,7 +34,7 @@ from adapters.sql.metadata import Bytes, Integer, Moment, Text, metadata, storab
 from adapters.sql.units import SqlUnits
 from kernel.bus import EventBus
 from kernel.clock import Clock
-from kernel.ephemeral import require_key
+from kernel.ephemeral import MAX_KEY_BYTES, require_key
 from kernel.errors import DependencyUnavailable, Overloaded, SecureConnectError
 from kernel.metrics import Metrics
 from kernel.streams import StreamRecord
@@ -51,7 +52,7 @@ MAX_WAKEUPS = 10_000
 POLL_WITH_BUS = 2.0
 POLL_WITHOUT_BUS = 0.1
 
-streams = Table(
+STREAMS = Table(
     "streams",
     metadata,
     Column("name", Text, nullable=False),
@@ -59,7 +60,7 @@ streams = Table(
     PrimaryKeyConstraint("name"),
 )
 
-stream_records = Table(
+RECORDS = Table(
     "stream_records",
     metadata,
     Column("stream", Text, nullable=False),
@@ -73,28 +74,26 @@ stream_records = Table(
 
 
 def _advance_statement() -> ReturningInsert[str, int]:
-    statement = upsert(streams)
+    statement = upsert(STREAMS)
     return statement.on_conflict_do_update(
-        index_elements=[streams.c.name], set_={"last": streams.c.last + statement.excluded.last}
-    ).returning(streams.c.name, streams.c.last)
+        index_elements=[STREAMS.c.name], set_={"last": STREAMS.c.last + statement.excluded.last}
+    ).returning(STREAMS.c.name, STREAMS.c.last)
 
 
 ADVANCE = _advance_statement()
-TAKE_BACK = update(streams).where(streams.c.name == bindparam("stream")).values(last=bindparam("newest"))
-KNOWN_KEYS = select(stream_records.c.stream, stream_records.c.key, stream_records.c.position).where(
-    tuple_(stream_records.c.stream, stream_records.c.key).in_(bindparam("keys", expanding=True))
+TAKE_BACK = update(STREAMS).where(STREAMS.c.name == bindparam("stream")).values(last=bindparam("newest"))
+KNOWN_KEYS = select(RECORDS.c.stream, RECORDS.c.key, RECORDS.c.position).where(
+    tuple_(RECORDS.c.stream, RECORDS.c.key).in_(bindparam("keys", expanding=True))
 )
-ADD = insert(stream_records)
+ADD = insert(RECORDS)
 READ = (
-    select(stream_records)
-    .where(stream_records.c.stream == bindparam("stream"), stream_records.c.position > bindparam("after"))
-    .order_by(stream_records.c.position)
+    select(RECORDS)
+    .where(RECORDS.c.stream == bindparam("stream"), RECORDS.c.position > bindparam("after"))
+    .order_by(RECORDS.c.position)
     .limit(bindparam("limit"))
 )
-LAST = select(streams.c.last).where(streams.c.name == bindparam("stream"))
-TRIM = delete(stream_records).where(
-    stream_records.c.stream == bindparam("stream"), stream_records.c.position <= bindparam("through")
-)
+LAST = select(STREAMS.c.last).where(STREAMS.c.name == bindparam("stream"))
+TRIM = delete(RECORDS).where(RECORDS.c.stream == bindparam("stream"), RECORDS.c.position <= bindparam("through"))
 
 
 @dataclass(slots=True, eq=False)
@@ -266,7 +265,11 @@ async def open_streams(
 
 
 def channel_of(stream: str) -> str:
-    return f"stream:{stream}"
+    """Where an append is announced. Names of channels are as short as those of streams, so long ones are hashed."""
+    channel = f"stream:{stream}"
+    if len(channel.encode()) <= MAX_KEY_BYTES:
+        return channel
+    return f"stream:{hashlib.sha256(stream.encode()).hexdigest()}"
 
 
 async def _append_all(transaction: SqlTransaction, batch: Sequence[_Append], now: float) -> list[int]:

@@ -230,6 +230,13 @@ async def test_any_bytes_and_any_text_survive(streams: DurableStreams) -> None:
     assert await payloads(streams, name) == [b"", everything, everything * 4096, b"keyed"]
 
 
+async def test_the_longest_name_can_be_waited_for(streams: DurableStreams) -> None:
+    waiting = asyncio.create_task(streams.wait("ä" * 256, after=0, timeout=10))
+    await asyncio.wait({waiting}, timeout=0.1)
+    await streams.append("ä" * 256, b"x")
+    assert await waiting
+
+
 @pytest.mark.parametrize("name", ["", "x" * 513, "ä" * 257])
 async def test_a_name_without_or_beyond_bounds_is_refused(streams: DurableStreams, name: str) -> None:
     with pytest.raises(ValueError, match="512 bytes"):
