@@ -171,7 +171,11 @@ class Redis(Section, frozen=True):
     url: Annotated[Secret, _says("Empty: in this process. Else redis://host:6379/0, or rediss:// for TLS.")] = Secret()
     tls_ca: Annotated[str, _says("File of the certificate authority; empty: the system's.")] = ""
     prefix: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$"), _says("Begins every key and channel.")] = "sc"
-    pool_size: Annotated[int, Meta(ge=1, le=1000), _says("Connections at most.")] = 50
+    pool_size: Annotated[
+        int,
+        Meta(ge=3, le=64),
+        _says("Connections at most. Commands share them without waiting for each other: a few are enough."),
+    ] = 6
     durable_streams: Annotated[
         bool,
         _says("Keep event histories in Redis rather than in the database; only for a Redis that persists (AOF)."),

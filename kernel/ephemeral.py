@@ -1,8 +1,8 @@
 """Short-lived shared state: it may vanish with a restart of its store, and nothing durable depends on it.
 
 Keys are text of at most 512 bytes, named ``room:thing:id`` by the room that owns them. TTLs are seconds,
-greater than zero (ValueError otherwise). Every operation is atomic. A store that is full refuses new entries with
-Overloaded; it never forgets living ones to make room.
+greater than zero and at most ten years (ValueError otherwise). Every operation is atomic. A store that is full
+refuses new entries with Overloaded; it never forgets living ones to make room.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MAX_KEY_BYTES = 512
+# Beyond this it is not short-lived; doubles hold the microseconds of any date within it.
+MAX_TTL = 10 * 366 * 86400.0
 
 
 def require_key(key: str) -> None:
@@ -23,12 +25,12 @@ def require_key(key: str) -> None:
 
 
 def require_ttl(ttl: float) -> None:
-    if not 0 < ttl < math.inf:
-        raise ValueError(f"a TTL is a number of seconds above zero, not {ttl}")
+    if not 0 < ttl <= MAX_TTL:
+        raise ValueError(f"a TTL is above zero and at most {MAX_TTL:.0f} seconds, not {ttl}")
 
 
 def require_bucket(capacity: int, per_second: float, cost: int) -> None:
-    if not (0 < cost <= capacity and 0 < per_second < math.inf):
+    if not (0 < cost <= capacity <= per_second * MAX_TTL and per_second < math.inf):
         raise ValueError(f"{cost} of {capacity} tokens at {per_second} a second can never be taken")
 
 
@@ -108,5 +110,5 @@ class Allowance:
 class TokenBuckets(Protocol):
     async def take(self, key: str, *, capacity: int, per_second: float, cost: int = 1) -> Allowance:
         """Take ``cost`` tokens or none. A bucket starts full and is forgotten once it is full again.
-        A cost that is zero or above the capacity is a ValueError."""
+        A cost that is zero or above the capacity is a ValueError, and so is a bucket that takes years to fill."""
         ...

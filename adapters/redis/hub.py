@@ -88,6 +88,10 @@ class Hub(Link):
                 # Others may wait for the same answer: our cancellation must not become theirs.
                 await asyncio.shield(confirmation.done)
 
+    def require_listening(self) -> None:
+        if self._fanout.channels() and not self._open:
+            raise RedisConnectionError("events cannot be received; the log names the cause")
+
     def _tell(self, channel: str) -> None:
         self._untold[channel] = None
         self._wake.set()

@@ -58,6 +58,9 @@ class Link(ABC):
         try:
             async with asyncio.timeout(min(self._timeout, LONGEST_DIAL)):
                 await self._connection.connect()  # type: ignore[no-untyped-call] # redis-py leaves it so
+                # The kernel accepts connections for a server that is stopped; only an answer shows that it lives.
+                await self._connection.send_command("PING", check_health=False)
+                await self._connection.read_response()
             if self._reported_down:
                 self._reported_down = False
                 _log.info("Redis is reachable again")

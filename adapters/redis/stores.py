@@ -28,8 +28,8 @@ from kernel.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
-# Commands share lanes, so a few saturate one process; the publisher and the hub have one connection each beside them.
-MAX_LANES = 4
+# Beside the lanes that commands share, one connection publishes and one listens.
+NOT_LANES = 2
 
 DATA_LOST = "Redis has lost its data"
 
@@ -53,13 +53,18 @@ class RedisDependency:
     name = "redis"
     required = True
 
-    def __init__(self, guard: Guard, commands: Commands, epoch: Epoch) -> None:
+    def __init__(self, guard: Guard, commands: Commands, hub: Hub, epoch: Epoch) -> None:
         self._guard = guard
         self._commands = commands
+        self._hub = hub
         self._epoch = epoch
 
     async def probe(self) -> ProbeResult:
-        result = await self._guard.probe(self._commands.ping)
+        async def round_trip() -> None:
+            await self._commands.ping()
+            self._hub.require_listening()
+
+        result = await self._guard.probe(round_trip)
         if result.ok:
             await self._epoch.check()
         return result
@@ -98,9 +103,7 @@ async def open_redis(settings: Redis, *, clock: Clock, metrics: Metrics) -> Asyn
     fanout = Fanout(metrics)
     keys = Keys(settings.prefix)
     channel_prefix = keys.one("e", "")
-    lanes = [
-        Lane(dial, timeout=settings.timeout, clock=clock) for _ in range(max(1, min(MAX_LANES, settings.pool_size - 2)))
-    ]
+    lanes = [Lane(dial, timeout=settings.timeout, clock=clock) for _ in range(settings.pool_size - NOT_LANES)]
     publisher = Lane(dial, timeout=settings.timeout, clock=clock)
     commands = Commands(lanes, publisher, guard)
     epoch = Epoch(commands, keys, fanout, metrics)
@@ -123,7 +126,7 @@ async def open_redis(settings: Redis, *, clock: Clock, metrics: Metrics) -> Asyn
             RedisTokenBuckets(commands, keys),
             bus,
             RedisStreams(commands, bus, keys, channel_prefix=channel_prefix),
-            RedisDependency(guard, commands, epoch),
+            RedisDependency(guard, commands, hub, epoch),
             guard,
         )
     finally:

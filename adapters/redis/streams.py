@@ -33,6 +33,8 @@ class RedisStreams:
 
     async def append(self, stream: str, payload: bytes, *, key: str | None = None) -> int:
         require_key(stream)
+        if key is not None:
+            require_key(key)
         return int(
             await self._commands.script(
                 scripts.STREAM_APPEND,

@@ -51,7 +51,7 @@ async def memory_nodes() -> AsyncIterator[Nodes]:
     yield Nodes(node, node, elapse)
 
 
-def redis_settings(url: str, *, prefix: str | None = None, timeout: float = 5, pool_size: int = 50) -> Redis:
+def redis_settings(url: str, *, prefix: str | None = None, timeout: float = 5, pool_size: int = 6) -> Redis:
     """A name space of its own per test, so that none sees what another left."""
     return Redis(
         url=Secret(url),

@@ -75,7 +75,17 @@ async def test_a_capacity_made_smaller_holds_at_once(nodes: Nodes) -> None:
 
 @pytest.mark.parametrize(
     ("capacity", "per_second", "cost"),
-    [(5, 1, 6), (5, 1, 0), (5, 1, -1), (0, 1, 1), (5, 0, 1), (5, -1, 1), (5, math.inf, 1), (5, math.nan, 1)],
+    [
+        (5, 1, 6),
+        (5, 1, 0),
+        (5, 1, -1),
+        (0, 1, 1),
+        (5, 0, 1),
+        (5, -1, 1),
+        (5, math.inf, 1),
+        (5, math.nan, 1),
+        (5, 1e-12, 1),
+    ],
 )
 async def test_what_could_never_be_taken_is_an_error(nodes: Nodes, capacity: int, per_second: float, cost: int) -> None:
     with pytest.raises(ValueError, match="can never be taken"):

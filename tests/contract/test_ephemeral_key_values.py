@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from kernel.ephemeral import MAX_KEY_BYTES
+from kernel.ephemeral import MAX_KEY_BYTES, MAX_TTL
 from tests.contract.ephemeral import Nodes
 
 
@@ -113,8 +113,15 @@ async def test_a_key_has_at_most_512_bytes_however_they_are_spelled(nodes: Nodes
             await values.get(key)
 
 
-@pytest.mark.parametrize("ttl", [0, -1, math.inf, math.nan])
-async def test_a_ttl_is_a_finite_number_above_zero(nodes: Nodes, ttl: float) -> None:
+async def test_a_value_may_live_for_years(nodes: Nodes) -> None:
+    assert await nodes.first.key_values.put("k", b"", ttl=MAX_TTL) is True
+    assert await nodes.first.sets.add("k", "member", ttl=MAX_TTL) is True
+    assert await nodes.first.key_values.get("k") == b""
+    assert await nodes.first.sets.members("k") == {"member"}
+
+
+@pytest.mark.parametrize("ttl", [0, -1, MAX_TTL * 1.01, math.inf, math.nan])
+async def test_a_ttl_is_above_zero_and_not_for_ever(nodes: Nodes, ttl: float) -> None:
     with pytest.raises(ValueError, match="TTL"):
         await nodes.first.key_values.put("k", b"", ttl=ttl)
     with pytest.raises(ValueError, match="TTL"):

@@ -122,7 +122,7 @@ async def test_settings_that_cannot_work_are_refused_when_opening(url: str, tls_
 async def test_outages_are_told_without_addresses_and_logged_once(
     redis_server: RedisService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = redis_settings(f"redis://127.0.0.1:{redis_server.port + 1}/0", pool_size=1)
+    settings = redis_settings(f"redis://127.0.0.1:{redis_server.port + 1}/0", pool_size=3)
     async with redis_node(settings) as node:
         for _ in range(4):
             with pytest.raises(DependencyUnavailable) as refused:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
+
+from adapters.redis import open_redis
+from config.values import Secret
 from kernel.bus import BusEvent, EventsLost, Subscription
+from kernel.clock import SystemClock
+from kernel.metrics import Metrics
 from tests.adapters.redis.conftest import Opened
 
 
@@ -50,9 +56,61 @@ async def test_what_is_published_after_the_loss_was_told_arrives(opened: Opened)
         for round_number in range(5):
             await opened.raw.client_kill_filter(_type="pubsub")
             assert isinstance(await next_of(subscription), EventsLost)
-            await asyncio.gather(*(opened.stores.bus.publish(channel, b"%d" % round_number) for channel in channels))
-            heard = [await next_of(subscription) for _ in channels]
-            assert all(isinstance(item, BusEvent) for item in heard)
+            for start in range(0, len(channels), 250):
+                batch = channels[start : start + 250]
+                await asyncio.gather(*(opened.stores.bus.publish(channel, b"%d" % round_number) for channel in batch))
+                assert [await next_of(subscription) for _ in batch] == [
+                    BusEvent(name, b"%d" % round_number) for name in batch
+                ]
+
+
+async def test_changing_channels_while_the_connection_dies_ends_in_the_state_last_asked_for(opened: Opened) -> None:
+    bus = opened.stores.bus
+    names = [f"c{number}" for number in range(10)]
+    dying = True
+
+    async def die() -> None:
+        while dying:
+            await opened.raw.client_kill_filter(_type="pubsub")
+            await asyncio.sleep(0.03)
+
+    async def change(subscription: Subscription, name: str, last: int) -> None:
+        for step in range(last):
+            await (subscription.remove if step % 2 else subscription.add)([name])
+            async with bus.subscribe([name]):
+                pass
+
+    async with bus.subscribe(["end"], queue=5_000) as subscription:
+        killer = asyncio.create_task(die())
+        await asyncio.gather(*(change(subscription, name, 10 + number) for number, name in enumerate(names)))
+        dying = False
+        await killer
+        async with bus.subscribe(["settled"]):
+            for name in (*names, "end"):
+                await bus.publish(name, b"")
+        heard: list[BusEvent | EventsLost] = []
+        while not (heard and heard[-1] == BusEvent("end", b"")):
+            heard.append(await next_of(subscription))
+    events = [item.channel for item in heard if isinstance(item, BusEvent)]
+    assert events == [*names[1::2], "end"]
+
+
+async def test_a_node_that_cannot_listen_is_not_well(opened: Opened) -> None:
+    await opened.raw.acl_setuser("deaf", enabled=True, nopass=True, commands=["+@all"], keys=["*"], channels=[])
+    settings = replace(opened.settings, url=Secret(opened.settings.url.reveal().replace("//", "//deaf:x@")))
+    try:
+        async with open_redis(settings, clock=SystemClock(), metrics=Metrics()) as stores:
+            assert (await stores.dependency.probe()).ok
+            listening = asyncio.create_task(stores.bus.subscribe(["a"]).__aenter__())
+            await asyncio.sleep(0.2)
+            unwell = await stores.dependency.probe()
+            assert not unwell.ok
+            assert unwell.error is not None
+            assert "events cannot be received" in unwell.error
+            listening.cancel()
+            await asyncio.wait([listening])
+    finally:
+        await opened.raw.acl_deluser("deaf")
 
 
 async def test_losing_all_data_is_noticed_counted_and_told(opened: Opened) -> None:
