@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from kernel.errors import Overloaded, SecureConnectError
+from kernel.errors import DependencyUnavailable, Overloaded, SecureConnectError
 from kernel.jobs import NewJob
 from kernel.metrics import Metrics
 
@@ -70,7 +70,7 @@ class EnqueueGroups:
                 group = self._next_group()
                 await self._commit(group)
         except asyncio.CancelledError:
-            for call in (*group, *self._calls):
+            for call in (*group, *self._leave()):
                 call.answer.cancel()
             raise
         finally:
@@ -93,11 +93,21 @@ class EnqueueGroups:
                 size += call.size
         return group
 
+    def _leave(self) -> list[_Call]:
+        """Everyone who waits, taken out of the queue."""
+        left = list(self._calls)
+        self._calls.clear()
+        self._waiting_jobs = self._waiting_bytes = 0
+        return left
+
     async def _commit(self, group: Sequence[_Call]) -> None:
         if not group:
             return
         try:
             ids = await self._insert([job for call in group for job in call.jobs])
+        except DependencyUnavailable as error:
+            # Who waits behind this has waited for as long: trying for them as well would be a second timeout.
+            _fail((*group, *self._leave()), error)
         except SecureConnectError as error:
             _fail(group, error)
         except Exception as error:  # noqa: BLE001 - passed on to the caller it belongs to

@@ -134,7 +134,7 @@ class Bench:
 
 async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not await check():  # noqa: ASYNC110 - what is in a database tells nobody
+        while not await check():
             await asyncio.sleep(0.01)
 
 

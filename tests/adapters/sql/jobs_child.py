@@ -7,6 +7,7 @@ the handler, ``settled`` once the store has acknowledged that the job is done.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -106,10 +107,11 @@ async def run(url: str, data_dir: Path, log: OperationLog, *, finish: bool) -> N
         async with runner:
             if not finish:
                 await asyncio.gather(*(add_for_ever(jobs, log, caller) for caller in range(CALLERS)))
-            while any((await jobs.dead_letters.counts()).values()):  # noqa: ASYNC110 - a database tells nobody
+            while any((await jobs.dead_letters.counts()).values()):
                 await asyncio.sleep(0.05)
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # jobs that fail here do so on purpose
     _, database_url, directory, log_file, mode = sys.argv
     uvloop.run(run(database_url, Path(directory), OperationLog(Path(log_file)), finish=mode == "finish"))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.adapters.sql.relational import url_for
 
-ROUNDS = 8
+ROUNDS = 6
 PROJECT = Path(__file__).parents[3]
 
 
@@ -26,15 +26,14 @@ def size_of(log: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def kill_at_work(process: subprocess.Popen[bytes], log: Path, *, after: float) -> None:
-    """Wait until it works, let it work for ``after`` seconds, kill it."""
+def kill_at_work(process: subprocess.Popen[bytes], log: Path, *, after: int) -> None:
+    """Let it work until it has written ``after`` bytes, kill it."""
     try:
-        before, deadline = size_of(log), time.monotonic() + 30
-        while size_of(log) == before:
+        target, deadline = size_of(log) + after, time.monotonic() + 30
+        while size_of(log) < target:
             assert process.poll() is None, "the child ended by itself"
-            assert time.monotonic() < deadline, "the child did nothing"
-            time.sleep(0.005)
-        time.sleep(after)
+            assert time.monotonic() < deadline, "the child is stuck"
+            time.sleep(0.002)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -55,7 +54,7 @@ def test_killed_again_and_again_every_acknowledged_job_runs_and_none_that_is_don
     url, log = url_for(backend, request), tmp_path / "log"
     moments = random.Random(2026)  # noqa: S311 - when to kill, the same each time
     for _ in range(ROUNDS):
-        kill_at_work(child(url, tmp_path, "work"), log, after=moments.uniform(0.02, 0.5))
+        kill_at_work(child(url, tmp_path, "work"), log, after=moments.randint(1, 60_000))
     with child(url, tmp_path, "finish") as last:
         assert last.wait(60) == 0
 
@@ -72,6 +71,6 @@ def test_killed_again_and_again_every_acknowledged_job_runs_and_none_that_is_don
             case "settled":
                 assert job in ran
                 done.add(job)
-    assert len(acknowledged) > 100 * ROUNDS
-    assert acknowledged <= done | (set(ran) - done)
+    assert len(acknowledged) > 100 * ROUNDS  # of 160 bytes each, all in all
+    assert acknowledged <= set(ran)
     assert len(ran) > len(set(ran)), "no kill met a running job: this proved nothing"

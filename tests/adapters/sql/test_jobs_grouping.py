@@ -128,6 +128,7 @@ async def test_an_outage_is_told_to_everyone_who_waited_and_to_nobody_after(
     transactions.gate.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer) for answer in answers] == [DependencyUnavailable] * 3
+    assert len(transactions.groups) == 1, "a second transaction would be a second timeout for who waited"
     transactions.outage = None
     assert len(await groups.submit(jobs(1))) == 1
 
