@@ -40,8 +40,8 @@ SCHEMA_VERSION = len(_MIGRATIONS)
 _EXPLANATIONS = {
     sqlite3.SQLITE_FULL: "its disk is full; free some space",
     sqlite3.SQLITE_IOERR: "its disk reports an input/output error",
-    sqlite3.SQLITE_CORRUPT: "its file is damaged; stop the server and restore messages.db from a backup",
-    sqlite3.SQLITE_NOTADB: "its file is not a SQLite database; stop the server and restore messages.db from a backup",
+    sqlite3.SQLITE_CORRUPT: "its file is damaged; stop the server and restore it from a backup",
+    sqlite3.SQLITE_NOTADB: "its file is not a SQLite database; stop the server and restore it from a backup",
     sqlite3.SQLITE_BUSY: "another process holds its file locked; is a second server using the same data directory?",
     sqlite3.SQLITE_LOCKED: "another process holds its file locked; is a second server using the same data directory?",
     sqlite3.SQLITE_CANTOPEN: "its file cannot be opened; its directory must exist and belong to the server's user",
