@@ -121,7 +121,7 @@ async def open_sqlite_log(
     thread = WriterThread(path)
     readers = Readers(path, guard=reading, metrics=metrics)
     try:
-        await _open(thread, path, settings.timeout)
+        await _open(thread, readers, path, settings.timeout)
         writer = GroupCommit(thread, guard=writing, clock=clock, metrics=metrics)
         committing = asyncio.create_task(writer.run(), name="message log writer")
         try:
@@ -136,10 +136,11 @@ async def open_sqlite_log(
         await thread.close(timeout=settings.timeout)
 
 
-async def _open(thread: WriterThread, path: Path, timeout: float) -> None:
+async def _open(thread: WriterThread, readers: Readers, path: Path, timeout: float) -> None:
     try:
         async with asyncio.timeout(timeout):
             await thread.open()
+            await readers.open()
     except FileTrouble as trouble:
         raise DependencyUnavailable("messages", f"{path}: {trouble}") from trouble
     except TimeoutError as error:

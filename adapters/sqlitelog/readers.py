@@ -49,6 +49,11 @@ class Readers:
         finally:
             self._reads -= 1
 
+    async def open(self) -> None:
+        """A first reader, for good: it keeps the shared-memory file in place, which the others could not make
+        again on a full disk once the writer has had to reopen its connection."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._work, _look)
+
     async def close(self, *, timeout: float) -> None:
         """Waits for the reads under way; a disk that hangs for longer keeps its threads."""
         joiner = ThreadPoolExecutor(1, thread_name_prefix="messages-joiner")
@@ -81,3 +86,7 @@ class Readers:
             raise trouble from error
         self._idle.append(connection)
         return result
+
+
+def _look(connection: sqlite3.Connection) -> None:
+    connection.execute("SELECT beats FROM heartbeat").fetchone()
