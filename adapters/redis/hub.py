@@ -47,7 +47,7 @@ class Hub(Link):
         *,
         prefix: str,
         fanout: Fanout,
-        returned: Callable[[], Awaitable[None]],
+        ask_epoch: Callable[[], Awaitable[bool]],
         timeout: float,
         clock: Clock,
     ) -> None:
@@ -55,7 +55,7 @@ class Hub(Link):
         self._prefix = prefix
         self._prefix_length = len(prefix.encode())
         self._fanout = fanout
-        self._returned = returned
+        self._ask_epoch = ask_epoch
         self._confirmations: dict[str, _Confirmation] = {}
         # Channels whose wanted state Redis has not been told. What to tell is decided when writing, so adding and
         # removing in a hurry cannot pile up commands.
@@ -118,8 +118,11 @@ class Hub(Link):
         self._next_pause = FIRST_PAUSE
         if self._was_lost:
             self._was_lost = False
-            await self._returned()
             self._fanout.lose(CONNECTION_LOST)
+        asked = await self._ask_epoch()
+        while not asked:
+            await asyncio.sleep(LONGEST_PAUSE)
+            asked = await self._ask_epoch()
 
     def _outgoing(self) -> list[bytes]:
         told, self._untold = self._untold, {}

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.fanout import Fanout
@@ -22,7 +22,7 @@ from adapters.redis.lane import Lane
 from adapters.redis.streams import RedisStreams
 from config.sections import Redis
 from kernel.clock import Clock
-from kernel.errors import DependencyUnavailable
+from kernel.errors import SecureConnectError
 from kernel.health import ProbeResult
 from kernel.metrics import Metrics
 
@@ -73,8 +73,8 @@ class RedisDependency:
 class Epoch:
     """Notices that Redis came back empty (or was flushed): a mark left in it is gone.
 
-    Checked after every lost connection and with every probe. A copy that merely lags behind after a failover
-    keeps the mark and is not noticed.
+    Checked whenever the listening connection is made and with every probe. A copy that merely lags behind after
+    a failover keeps the mark and is not noticed.
     """
 
     def __init__(self, commands: Commands, keys: Keys, fanout: Fanout, metrics: Metrics) -> None:
@@ -84,14 +84,18 @@ class Epoch:
         self._known: bytes | None = None
         self._losses = metrics.counter("redis_data_lost_total", "Times Redis was found to have lost its data")
 
-    async def check(self) -> None:
-        with suppress(DependencyUnavailable):
+    async def check(self) -> bool:
+        """False when Redis could not be asked."""
+        try:
             found = await self._commands.script(scripts.EPOCH, [self._key], secrets.token_hex(8))
-            if self._known is not None and found != self._known:
-                self._losses.inc()
-                _log.error("Redis has lost its data: sessions, locks, limits and streams start over")
-                self._fanout.lose(DATA_LOST)
-            self._known = found
+        except SecureConnectError:
+            return False
+        if self._known is not None and found != self._known:
+            self._losses.inc()
+            _log.error("Redis has lost its data: sessions, locks, limits and streams start over")
+            self._fanout.lose(DATA_LOST)
+        self._known = found
+        return True
 
 
 @asynccontextmanager
@@ -107,7 +111,7 @@ async def open_redis(settings: Redis, *, clock: Clock, metrics: Metrics) -> Asyn
     publisher = Lane(dial, timeout=settings.timeout, clock=clock)
     commands = Commands(lanes, publisher, guard)
     epoch = Epoch(commands, keys, fanout, metrics)
-    hub = Hub(dial, prefix=channel_prefix, fanout=fanout, returned=epoch.check, timeout=settings.timeout, clock=clock)
+    hub = Hub(dial, prefix=channel_prefix, fanout=fanout, ask_epoch=epoch.check, timeout=settings.timeout, clock=clock)
     bus = RedisBus(commands, hub, fanout, guard, prefix=channel_prefix, metrics=metrics)
     links = [*lanes, publisher, hub]
     metrics.gauge("redis_connections", "Open connections to Redis").set_function(

@@ -124,6 +124,20 @@ async def test_losing_all_data_is_noticed_counted_and_told(opened: Opened) -> No
         assert opened.metric("redis_data_lost_total") == 1
 
 
+async def test_a_redis_that_comes_back_empty_is_noticed_without_being_probed(opened: Opened) -> None:
+    async with opened.stores.bus.subscribe(["a"]) as subscription:
+        async with asyncio.timeout(5):
+            while not await opened.raw.exists(f"{opened.settings.prefix}:epoch:mark"):
+                await asyncio.sleep(0.01)
+        await opened.raw.flushall()
+        await opened.raw.client_kill_filter(_type="pubsub")
+        told = [await next_of(subscription), await next_of(subscription)]
+    assert told == [
+        EventsLost(frozenset({"a"}), "the connection to Redis was lost"),
+        EventsLost(frozenset({"a"}), "Redis has lost its data"),
+    ]
+
+
 async def test_a_reader_that_never_reads_does_not_hold_up_redis(opened: Opened) -> None:
     """Left unread, Redis would cut us off at 32 MiB of output."""
     async with opened.stores.bus.subscribe(["big"], queue=1):
