@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
-from adapters.cache import ReadCache, open_cache
 
+from adapters.cache import ReadCache, open_cache
 from adapters.memory import MemoryBus, MemoryState
 from adapters.objects import ObjectStore, open_objects
 from adapters.outbound import open_mailer
@@ -225,7 +225,7 @@ class _Opening:
     async def _messages(self, stack: AsyncExitStack, database: Database) -> Messages:
         settings = self._settings.messages
         if settings.cassandra_hosts:
-            from adapters.cassandra import open_cassandra  # noqa: PLC0415 - its driver takes half a second to import
+            from adapters.cassandra.stores import open_cassandra  # noqa: PLC0415 - its driver takes half a second to import
 
             cassandra = await stack.enter_async_context(
                 open_cassandra(settings, clock=self._clock, metrics=self._metrics)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from config.loader import Configuration, load_configuration
 from config.printing import print_configuration
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 # argparse has no public name for what add_subparsers returns.
-Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 
 def _group(commands: Commands, name: str, text: str) -> Commands:

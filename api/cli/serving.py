@@ -40,4 +40,5 @@ def run_server(configuration: Configuration) -> int:
 
 
 def _announce(line: str) -> None:
-    print(line, flush=True)
+    sys.stdout.write(line + "\n")  # one write, so that a log line of another thread does not come in between
+    sys.stdout.flush()
