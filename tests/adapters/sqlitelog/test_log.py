@@ -176,12 +176,21 @@ async def test_a_file_damaged_while_in_use_is_explained(path: Path) -> None:
     async with opened(path) as stores:
         for _ in range(40):
             await stores.messages.append(entry(bytes(100_000), conversation=conversation))
-    await asyncio.to_thread(damage, path)
     async with opened(path) as stores:
+        await asyncio.to_thread(damage, path)
         with pytest.raises(DependencyUnavailable, match="restore it from a backup"):
             await stores.messages.before(conversation, None, limit=40)
         with pytest.raises(DependencyUnavailable, match="restore it from a backup"):
             await stores.messages.append(entry(conversation=conversation))
+
+
+async def test_opening_a_damaged_file_says_so(path: Path) -> None:
+    async with opened(path) as stores:
+        await stores.messages.append(entry())
+    await asyncio.to_thread(damage, path)
+    with pytest.raises(DependencyUnavailable, match="is damaged; stop the server and restore it from a backup"):
+        async with opened(path):
+            pass
 
 
 async def test_an_entry_that_cannot_be_written_fails_alone(path: Path) -> None:
