@@ -95,22 +95,32 @@ class Guard:
         except SecureConnectError as failure:
             error = failure.detail
         except Exception as failure:  # noqa: BLE001 - whatever a client raises is a finding here, not a crash
-            error = f"{self.dependency} answered with {type(failure).__name__}: {failure}"
+            error = f"{self.dependency} answered with {type(failure).__name__}: {_first_line(failure)}"
         return ProbeResult(error is None, self._clock.monotonic() - started, self.circuit, error)
 
     @asynccontextmanager
     async def _verdict(self, bound: float) -> AsyncIterator[None]:
         scope = asyncio.timeout(bound)
+        cancelled_before = _cancellations()
         try:
             async with scope:
                 yield
         except DependencyUnavailable:
             raise  # a guarded call inside this block has counted it
+        except asyncio.CancelledError as error:
+            if _cancellations() > cancelled_before:
+                raise
+            # Nobody cancelled this task: the client gave up a future of its own, as some do with a lost connection.
+            self._count_failure("outage")
+            raise DependencyUnavailable(self.dependency, "its client gave the call up") from error
         except Exception as error:
-            # Our own deadline first: a client's TimeoutError is its word for "unreachable".
-            if isinstance(error, TimeoutError) and scope.expired():
+            # Our own deadline first, whatever the client made of being cancelled by it; a TimeoutError of the
+            # client's own is its word for "unreachable".
+            if scope.expired():
                 self._count_failure("timeout")
                 raise DependencyUnavailable(self.dependency, f"no answer within {bound:g} s") from error
+            if _cancellations() > cancelled_before:
+                raise asyncio.CancelledError from error  # hidden in an error by the client; it has to go on
             if isinstance(error, self._outages):
                 self._count_failure("outage")
                 reason = f"{type(error).__name__} ({_first_line(error)})"
@@ -123,6 +133,11 @@ class Guard:
     def _count_failure(self, reason: str) -> None:
         self._errors[reason].inc()
         self._breaker.failed(self._clock.monotonic())
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _first_line(error: BaseException) -> str:
