@@ -45,6 +45,8 @@ class Recipient:
         except (idna.IDNAError, UnicodeError):
             raise _refused("the address's domain is not one") from None
         recipient = cls(local, ascii_domain)
+        if not text.isprintable():  # lone surrogates among others, which no encoding carries
+            raise _refused("this is not a mail address")
         if len(recipient.address.encode()) > _MAX_ADDRESS:
             raise _refused("the address is too long")
         return recipient

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Final
+from typing import Final, cast
 
 import aiosmtplib
 
@@ -65,28 +65,16 @@ class SmtpMailer:
 
     @asynccontextmanager
     async def _connected(self, *, login: bool) -> AsyncIterator[aiosmtplib.SMTP]:
-        settings = self._settings
-        server = aiosmtplib.SMTP(
-            hostname=settings.host,
-            port=settings.port,
-            username=settings.username if login and settings.username else None,
-            password=settings.password.reveal() if login and settings.username else None,
-            # The name asked of the resolver instead would block, and often be no better.
-            local_hostname=socket.gethostname(),
-            timeout=settings.timeout,
-            use_tls=settings.security == "tls",
-            start_tls=settings.security == "starttls",
-            tls_context=None if settings.security == "none" else self._trust,
-        )
+        server = _Connection(self._settings, self._trust, login=login)
         try:
             with _verdicts():
                 await server.connect()
             yield server
             # The mail is accepted; whether the server hears our goodbye changes nothing.
             with suppress(aiosmtplib.SMTPException, OSError):
-                await server.quit(timeout=_GOODBYE)
+                await server.execute_command(b"QUIT", timeout=_GOODBYE)
         finally:
-            server.close()
+            await server.hang_up()
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -99,6 +87,42 @@ class SmtpMailer:
             yield
         finally:
             self._places.release()
+
+
+class _Connection(aiosmtplib.SMTP):
+    """A client that can be hung up on, and then says when the connection is gone."""
+
+    def __init__(self, settings: sections.Mail, trust: ssl.SSLContext, *, login: bool) -> None:
+        named = login and bool(settings.username)
+        super().__init__(
+            hostname=settings.host,
+            port=settings.port,
+            username=settings.username if named else None,
+            password=settings.password.reveal() if named else None,
+            # The name asked of the resolver instead would block, and often be no better.
+            local_hostname=socket.gethostname(),
+            timeout=settings.timeout,
+            use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls",
+            tls_context=None if settings.security == "none" else trust,
+        )
+        self._gone = asyncio.Event()
+
+    def close(self) -> None:
+        """Also what the client calls on itself when it hears of the connection's end."""
+        super().close()
+        self._gone.set()
+
+    async def hang_up(self) -> None:
+        """Gone when this returns. At once, for all that matters is settled by now: a TLS farewell would wait for
+        the other side, and keep the connection half a minute when that side is dead."""
+        if self.transport is None:
+            return
+        # Every stream transport can; uvloop's are no subclasses of asyncio's.
+        cast(asyncio.WriteTransport, self.transport).abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE):
+                await self._gone.wait()
 
 
 class SmtpServer:
