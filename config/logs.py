@@ -32,6 +32,8 @@ STANDARD_ERROR = 2
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 # What every stdlib record carries; anything else on it came in through ``extra``.
 _RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+# Libraries that tell at length what we say ourselves; their warnings still come through.
+_TALKATIVE = ("alembic", "cassandra", "sqlalchemy")
 # The structlog call that put these in spoke to a stdlib logger; our lines have places of their own for them.
 _CONTROL_FIELDS = ("exc_info", "stack_info", "stack", "stacklevel", "extra")
 
@@ -252,6 +254,10 @@ def _route_stdlib(composer: Composer, redactor: Redactor, writer: LogWriter, lev
         logging.captureWarnings(False)
 
     undo.callback(restore)
+    if level > logging.DEBUG:
+        for logger in map(logging.getLogger, _TALKATIVE):
+            undo.callback(logger.setLevel, logger.level)
+            logger.setLevel(max(level, logging.WARNING))
     root.handlers[:] = [route]
     root.setLevel(level)
     logging.captureWarnings(True)

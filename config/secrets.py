@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from msgspec import structs
 
 from config.checks import url_passwords
 from config.problems import ConfigError, Problem
@@ -108,12 +107,3 @@ def _read(path: Path) -> Secret:
 
 def _unusable(path: Path, reason: str) -> ConfigError:
     return ConfigError([Problem("security.secret", f"the file {path} {reason}", "generated secret")])
-
-
-def secrets_of(settings: Settings) -> list[Secret]:
-    """Every secret that is set, for whoever must keep them out of something."""
-    found: list[Secret] = []
-    for section in structs.astuple(settings):
-        for value in structs.astuple(section):
-            found += [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Secret)]
-    return [item for item in found if item]

@@ -13,7 +13,7 @@ from api.platform import SchemaBehind
 from api.serve import serve
 from config.loader import Configuration
 from config.logs import configure_logging
-from config.secrets import derive_key, obtain_secret, secrets_of
+from config.secrets import derive_key, known_secrets, obtain_secret
 from kernel.errors import SecureConnectError
 
 
@@ -23,7 +23,7 @@ def run_server(configuration: Configuration) -> int:
     logs = configure_logging(
         settings.logging,
         hash_key=derive_key(secret, "logs"),
-        known_secrets=[secret, *secrets_of(settings)],
+        known_secrets=known_secrets(settings, secret),
         catch_uncaught=True,
     )
     try:

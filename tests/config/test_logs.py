@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import structlog
@@ -49,6 +50,18 @@ def test_libraries_that_use_stdlib_logging_write_the_same_lines(out: Path) -> No
     assert (first["level"], first["logger"], first["request_id"]) == ("warning", "aiohttp.server", "0192f0c0")
     assert (first["peer_count"], first["token"]) == (2, "[redacted]")
     assert second["level"] == "warning"
+
+
+def test_talkative_libraries_are_only_heard_when_something_is_wrong_or_asked_for(out: Path) -> None:
+    def heard(level: Literal["debug", "info"]) -> list[str]:
+        with logging_to(out, Logging(level=level)):
+            logging.getLogger("alembic.runtime").info("Context impl")
+            logging.getLogger("alembic.runtime").warning("odd")
+        return [str(line["event"]) for line in lines_of(out)]
+
+    assert heard("info") == ["odd"]
+    out.write_text("")
+    assert heard("debug") == ["Context impl", "odd"]
 
 
 def test_warnings_of_python_are_lines(out: Path) -> None:
