@@ -98,8 +98,10 @@ class S3Client:
         timeout, before the source is touched, and only that counts for the circuit. From then on every piece has
         ``stall_timeout`` to move; waiting for the source is the source's business.
         """
-        async with self._slot():
-            upload = await self.guard.call(lambda: self._in_bucket(lambda: self._begin_upload(call, pieces, size)))
+        async with self._slot() as left:
+            upload = await self.guard.call(
+                lambda: self._in_bucket(lambda: self._begin_upload(call, pieces, size)), timeout=left
+            )
             try:
                 answer = await upload.finished(self._stall_timeout)
             except OUTAGES as error:
@@ -116,8 +118,8 @@ class S3Client:
 
     @asynccontextmanager
     async def download(self, call: Call) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._slot():
-            response = await self.guard.call(lambda: self._in_bucket(lambda: self._begin_download(call)))
+        async with self._slot() as left:
+            response = await self.guard.call(lambda: self._in_bucket(lambda: self._begin_download(call)), timeout=left)
             try:
                 yield self._content(response)
             finally:
@@ -193,15 +195,19 @@ class S3Client:
             raise self._broken(error) from error
 
     @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """A transfer holds a connection for as long as its slowest end wants; the rest is kept for quick requests."""
+    async def _slot(self) -> AsyncIterator[float]:
+        """A transfer holds a connection for as long as its slowest end wants; the rest is kept for quick requests.
+
+        Yields what is left of the timeout, at least half of it.
+        """
+        timeout, started = self.guard.timeout, self._clock.monotonic()
         try:
-            async with asyncio.timeout(self.guard.timeout):
+            async with asyncio.timeout(timeout / 2):
                 await self._slots.acquire()
         except TimeoutError:
-            raise Overloaded("Too many transfers are under way.", retry_after=self.guard.timeout) from None
+            raise Overloaded("Too many transfers are under way.", retry_after=timeout) from None
         try:
-            yield
+            yield max(timeout / 2, timeout - (self._clock.monotonic() - started))
         finally:
             self._slots.release()
 

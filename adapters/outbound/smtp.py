@@ -45,8 +45,8 @@ class SmtpMailer:
     async def send(self, mail: Mail) -> None:
         recipient = Recipient.parse(mail.to)
         message = self._composer.compose(mail, recipient, now=self._clock.now())
-        async with self._place():
-            await self._guard.call(lambda: self._deliver(recipient, message))
+        async with self._place() as left:
+            await self._guard.call(lambda: self._deliver(recipient, message), timeout=left)
 
     async def greet(self) -> None:
         """For probes: the server is there and speaks TLS as agreed. Nobody logs in to say hello."""
@@ -77,14 +77,16 @@ class SmtpMailer:
             await server.hang_up()
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _place(self) -> AsyncIterator[float]:
+        """Yields what is left of the timeout, at least half of it: waiting here says nothing about the server."""
+        timeout, started = self._settings.timeout, self._clock.monotonic()
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with asyncio.timeout(timeout / 2):
                 await self._places.acquire()
         except TimeoutError:
             raise DependencyUnavailable("mail", f"{CONNECTIONS} deliveries are under way") from None
         try:
-            yield
+            yield max(timeout / 2, timeout - (self._clock.monotonic() - started))
         finally:
             self._places.release()
 

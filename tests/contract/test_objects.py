@@ -413,7 +413,7 @@ def _holdings() -> tuple[int, int]:
 async def _settled(before: tuple[int, int]) -> None:
     """Waits until nothing more is held than before: sockets close in the loop's next turns."""
     async with asyncio.timeout(5):
-        while _holdings()[0] > before[0]:  # noqa: ASYNC110 - the system's tables announce nothing
+        while _holdings()[0] > before[0]:
             await asyncio.sleep(0.01)
     # The pool starts threads on demand, up to its bound, and keeps them.
     assert _holdings()[1] <= before[1] + 8
