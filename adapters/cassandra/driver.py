@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -77,6 +78,8 @@ class RetryIfIdempotent(RetryPolicy):  # type: ignore[misc]  # the driver ships 
 
 
 def make_cluster(settings: Messages) -> Cluster:
+    # Every attempt at reconnecting is a warning there; health and metrics tell of the outage once.
+    logging.getLogger("cassandra.pool").setLevel(logging.ERROR)
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.local_datacenter)),
         retry_policy=RetryIfIdempotent(),

@@ -65,7 +65,6 @@ class _Upgrade:
 
     def run(self, datacenter: str) -> None:
         self._create_keyspace(datacenter)
-        self._session.set_keyspace(self._keyspace)
         for table, columns in _BOOKKEEPING.items():
             self._create_missing(table, columns)
         if self._pending():
@@ -81,7 +80,7 @@ class _Upgrade:
         replication = (
             f"{{'class': 'NetworkTopologyStrategy', {_quoted(datacenter)}: {self._settings.replication_factor}}}"
         )
-        self._change(f"CREATE KEYSPACE IF NOT EXISTS {self._keyspace} WITH replication = {replication}")
+        self._change(f"CREATE KEYSPACE IF NOT EXISTS $keyspace WITH replication = {replication}")
 
     def _create_missing(self, table: str, columns: str) -> None:
         found = self._execute(
@@ -90,11 +89,11 @@ class _Upgrade:
             table,
         )
         if not found:
-            self._change(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+            self._change(f"CREATE TABLE IF NOT EXISTS $keyspace.{table} ({columns})")
 
     def _pending(self) -> list[Script]:
         known = scripts()
-        applied = {row.version for row in self._execute("SELECT version FROM schema_migrations")}
+        applied = {row.version for row in self._execute("SELECT version FROM $keyspace.schema_migrations")}
         unknown = applied - {script.version for script in known}
         if unknown:
             raise Conflict(
@@ -109,7 +108,7 @@ class _Upgrade:
             self._renew()
             self._change(statement)
         self._execute(
-            "INSERT INTO schema_migrations (version, name, applied_at) VALUES (%s, %s, toTimestamp(now()))",
+            "INSERT INTO $keyspace.schema_migrations (version, name, applied_at) VALUES (%s, %s, toTimestamp(now()))",
             script.version,
             script.name,
         )
@@ -118,7 +117,7 @@ class _Upgrade:
         """Entries are found by computing their bucket: with another span they would not be found."""
         configured = f"{float(self._settings.bucket):g}"
         (row,) = self._execute(
-            "INSERT INTO schema_facts (name, value) VALUES ('bucket_seconds', %s) IF NOT EXISTS", configured
+            "INSERT INTO $keyspace.schema_facts (name, value) VALUES ('bucket_seconds', %s) IF NOT EXISTS", configured
         )
         if not row.applied and row.value != configured:
             raise Conflict(
@@ -141,18 +140,20 @@ class _Upgrade:
         try:
             yield
         finally:
-            self._execute("DELETE FROM schema_leases WHERE name = 'schema' IF holder = %s", self._holder)
+            self._execute("DELETE FROM $keyspace.schema_leases WHERE name = 'schema' IF holder = %s", self._holder)
 
     def _acquire(self) -> bool:
         (row,) = self._execute(
-            f"INSERT INTO schema_leases (name, holder) VALUES ('schema', %s) IF NOT EXISTS USING TTL {LEASE_SECONDS}",
+            "INSERT INTO $keyspace.schema_leases (name, holder) VALUES ('schema', %s)"
+            f" IF NOT EXISTS USING TTL {LEASE_SECONDS}",
             self._holder,
         )
         return bool(row.applied) or row.holder == self._holder
 
     def _renew(self) -> None:
         (row,) = self._execute(
-            f"UPDATE schema_leases USING TTL {LEASE_SECONDS} SET holder = %s WHERE name = 'schema' IF holder = %s",
+            f"UPDATE $keyspace.schema_leases USING TTL {LEASE_SECONDS} SET holder = %s"
+            " WHERE name = 'schema' IF holder = %s",
             self._holder,
             self._holder,
         )
@@ -160,7 +161,7 @@ class _Upgrade:
             raise Conflict("Another node has taken over the schema upgrade.", code="schema_lease_lost")
 
     def _change(self, statement: str) -> None:
-        response = self._session.execute_async(statement, timeout=STATEMENT_SECONDS)
+        response = self._session.execute_async(self._named(statement), timeout=STATEMENT_SECONDS)
         response.result()
         if not response.is_schema_agreed:
             raise DependencyUnavailable(
@@ -168,7 +169,10 @@ class _Upgrade:
             )
 
     def _execute(self, statement: str, *values: object) -> list[Any]:
-        return list(self._session.execute(statement, values or None))
+        return list(self._session.execute(self._named(statement), values or None))
+
+    def _named(self, statement: str) -> str:
+        return statement.replace("$keyspace", self._keyspace)
 
 
 def _statements(script: str) -> tuple[str, ...]:

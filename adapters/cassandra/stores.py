@@ -111,7 +111,7 @@ def _open(settings: Messages) -> _Opened:
     try:
         session = driver.connect(cluster)
         migrate.upgrade(session, settings, driver.datacenter_of(session))
-        return _Opened(cluster, driver.Bridge(session), prepare(session))
+        return _Opened(cluster, driver.Bridge(session), prepare(session, settings.keyspace))
     except BaseException as error:
         cluster.shutdown()
         reason = driver.explain(error)
