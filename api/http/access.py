@@ -41,7 +41,11 @@ def permit(rule: Access, principal: Principal | None) -> None:
         return
     if principal is None:
         raise Unauthenticated("This needs an access token in the Authorization header.")
-    if rule is Access.ADMIN and "admin" not in principal.roles:
+    if "admin" in principal.roles:
+        return
+    if rule is Access.ADMIN:
         raise Forbidden("This needs the role admin.")
-    if rule is Access.OPERATOR and principal.kind != "operator" and "admin" not in principal.roles:
+    if rule is Access.OPERATOR and principal.kind != "operator":
         raise Forbidden("This is for operators: a program on this machine, or one with the metrics token.")
+    if rule is Access.SIGNED_IN and principal.kind == "operator":
+        raise Forbidden("This needs an account; the metrics token belongs to none.")

@@ -55,13 +55,14 @@ class ClientAddresses:
         peer, secure = request.remote or "", request.secure
         if not self._trusted or not self._is_trusted(peer):
             return peer, secure
-        forwarded = [hop.strip() for hop in ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")]
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         address = peer
         for hop in reversed(forwarded):  # the nearest proxy appends last; stop at the first one not ours
-            if not _is_address(hop):
+            parsed = _parsed(hop.strip())
+            if parsed is None:
                 break
-            address = hop
-            if not self._is_trusted(hop):
+            address = str(parsed)
+            if not self._is_trusted(address):
                 break
         return address, request.headers.get("X-Forwarded-Proto", "").lower() == "https"
 
@@ -70,31 +71,28 @@ class ClientAddresses:
         headers = request.headers
         if "X-Forwarded-For" in headers or "Forwarded" in headers:
             return False
-        return _is_address(request.remote or "") and ipaddress.ip_address(request.remote or "").is_loopback
+        peer = _parsed(request.remote or "")
+        return peer is not None and peer.is_loopback
 
     def _is_trusted(self, address: str) -> bool:
-        if not _is_address(address):
-            return False
-        parsed = ipaddress.ip_address(address)
-        return any(parsed in network for network in self._trusted)
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._trusted)
 
 
 def limit_key(address: str) -> str:
     """Addresses that one customer can change at will count as one: a /64 in IPv6."""
     if ":" not in address:
         return address
-    try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
+    parsed = _parsed(address.partition("%")[0])
+    if not isinstance(parsed, ipaddress.IPv6Address):
+        return address if parsed is None else str(parsed)
     return str(ipaddress.IPv6Network((parsed, 64), strict=False).network_address)
 
 
-def _is_address(text: str) -> bool:
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An IPv4 address in IPv6 clothes is the IPv4 address; None for what is no address."""
     try:
-        ipaddress.ip_address(text)
+        parsed = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -39,13 +39,16 @@ class RequestDeadline:
         try:
             return await work
         except asyncio.CancelledError as error:
-            if task in self._expired and task.uncancel() == 0:
+            if task in self._expired and task.cancelling() == 1:
                 detail = f"No answer within {self._seconds:g} s; try again."
                 raise Overloaded(detail, code="request_timeout") from error
             raise
         finally:
             self._running.pop(task, None)
-            self._expired.discard(task)
+            if task in self._expired:
+                # Ours is taken back however the work took it: the task goes on to answer, and to the next request.
+                self._expired.discard(task)
+                task.uncancel()
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

@@ -77,7 +77,7 @@ class MountedEndpoint:
         except BaseException:
             await asyncio.shield(keys.abandon(claimed))
             raise
-        await keys.finish(claimed, response)
+        await asyncio.shield(keys.finish(claimed, response, context.headers))
         return response
 
     async def _read_body(self, request: web.Request) -> bytes:

@@ -11,7 +11,10 @@ import msgspec
 
 from api.http.access import Access
 from api.http.endpoints import Endpoint, Resource, Shape, shape_of
+from api.http.idempotency import KEY_PATTERN, MAX_KEY_LENGTH
 from api.http.problem import CONTENT_TYPE, Problem
+
+REFERENCE = "#/components/schemas/"
 
 _SECURED = (Access.SIGNED_IN, Access.ADMIN, Access.OPERATOR)
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?::[^{}]+(?:\{[^{}]*\}[^{}]*)*)?\}")
@@ -50,7 +53,7 @@ def _schemas(shapes: Iterable[Shape]) -> tuple[dict[Any, dict[str, Any]], dict[s
     for shape in shapes:
         kinds += [kind for kind in (shape.body, shape.query, shape.path, shape.reply) if kind is not None]
     unique = list(dict.fromkeys(kinds))
-    references, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
+    references, components = msgspec.json.schema_components(unique, ref_template=REFERENCE + "{name}")
     return dict(zip(unique, references, strict=True)), components
 
 
@@ -65,7 +68,8 @@ def _operation(
         "x-rate-limit": item.limit,
         "responses": _responses(item, shape, schemas),
     }
-    parameters = _path_parameters(item, shape, components) + _query_parameters(shape, components)
+    parameters = _path_parameters(item, _fields(shape.path, schemas, components))
+    parameters += _query_parameters(_fields(shape.query, schemas, components))
     if item.unsafe and not item.streaming:
         parameters.append(
             {
@@ -73,7 +77,7 @@ def _operation(
                 "in": "header",
                 "required": False,
                 "description": "A retry with the same key gets the first answer.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9._-]+$"},
+                "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": KEY_PATTERN},
             }
         )
     if parameters:
@@ -134,16 +138,17 @@ def _error_codes(item: Endpoint, shape: Shape) -> dict[int, list[str]]:
     return codes
 
 
-def _fields(kind: type[msgspec.Struct] | None, components: dict[str, Any]) -> dict[str, tuple[dict[str, Any], bool]]:
+def _fields(
+    kind: type[msgspec.Struct] | None, schemas: dict[Any, Any], components: dict[str, Any]
+) -> dict[str, tuple[dict[str, Any], bool]]:
     if kind is None:
         return {}
-    schema = components[kind.__name__]
+    schema = components[schemas[kind]["$ref"].removeprefix(REFERENCE)]
     required = set(schema.get("required", ()))
     return {name: (part, name in required) for name, part in schema.get("properties", {}).items()}
 
 
-def _path_parameters(item: Endpoint, shape: Shape, components: dict[str, Any]) -> list[dict[str, Any]]:
-    known = _fields(shape.path, components)
+def _path_parameters(item: Endpoint, known: dict[str, tuple[dict[str, Any], bool]]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -155,8 +160,8 @@ def _path_parameters(item: Endpoint, shape: Shape, components: dict[str, Any]) -
     ]
 
 
-def _query_parameters(shape: Shape, components: dict[str, Any]) -> list[dict[str, Any]]:
+def _query_parameters(known: dict[str, tuple[dict[str, Any], bool]]) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "query", "required": required, "schema": schema}
-        for name, (schema, required) in _fields(shape.query, components).items()
+        for name, (schema, required) in known.items()
     ]

@@ -51,8 +51,10 @@ class Origins:
         normal = normal_origin(origin)
         if normal in self._allowed or (self._own is not None and normal == self._own):
             return True
+        # Not request.host: without the header that asks the resolver for this machine's name, and waits for it.
+        host = request.headers.get("Host")
         scheme = "https" if context.secure else "http"
-        return self._own is None and normal == normal_origin(f"{scheme}://{request.host}")
+        return self._own is None and host is not None and normal == normal_origin(f"{scheme}://{host}")
 
     def apply(self, request: web.Request, context: RequestContext, headers: dict[str, str]) -> None:
         """CORS headers of an actual answer; an origin that is not allowed simply gets none."""
@@ -91,13 +93,14 @@ def is_preflight(request: web.Request) -> bool:
 
 
 def normal_origin(text: str) -> str:
-    """Scheme, host and port as one comparable text; the default port is left out."""
+    """Scheme, host and port as one comparable text; the default port is left out. What names no origin, or
+    credentials besides, is left as it is and equals none."""
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
         return text
-    if not host or not parts.scheme:
+    if not host or not parts.scheme or "@" in parts.netloc:
         return text
     scheme = parts.scheme.lower()
     shown = f"[{host}]" if ":" in host else host

@@ -14,6 +14,7 @@ from api.http.access import Access, Authenticator, Principal
 from api.http.context import CONTEXT, ClientAddresses, RequestContext, RequestIds
 from api.http.deadline import RequestDeadline
 from api.http.idempotency import IdempotencyKeys
+from api.http.numbers import RequestNumbers
 from api.http.origins import SECURITY_HEADERS, SERVER_NAME, TRANSPORT_SECURITY, Origins, is_preflight
 from api.http.problem import from_error, from_http_exception, internal_error
 from api.http.rates import RateLimiter
@@ -63,18 +64,13 @@ class Shell:
 
 
 class Pipeline:
-    """The one middleware. Metrics are bound per route on first use, so the label set is that of the routes."""
+    """The one middleware."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._ids = RequestIds()
-        self._seconds = shell.metrics.histogram("http_request_seconds", "Time to answer a request", ("method", "route"))
-        self._requests = shell.metrics.counter(
-            "http_requests_total", "Requests by route and status", ("method", "route", "status")
-        )
+        self._numbers = RequestNumbers(shell.metrics)
         self._errors = shell.metrics.counter("http_internal_errors_total", "Requests that failed through our fault")
-        self._bound_seconds: dict[tuple[str, str], Callable[[float], None]] = {}
-        self._bound_requests: dict[tuple[str, str, int], Callable[[], None]] = {}
 
     def install(self, app: web.Application) -> None:
         app.middlewares.append(self.answer)
@@ -128,15 +124,7 @@ class Pipeline:
         # An unknown method would make a new time series for every word a scanner tries.
         method = request.method if context.route else "ANY"
         seconds = self._shell.clock.monotonic() - context.started
-        observe = self._bound_seconds.get((method, route))
-        if observe is None:
-            observe = self._bound_seconds[method, route] = self._seconds.labels(method, route).observe
-        observe(seconds)
-        count = self._bound_requests.get((method, route, response.status))
-        if count is None:
-            count = self._requests.labels(method, route, str(response.status)).inc
-            self._bound_requests[method, route, response.status] = count
-        count()
+        self._numbers.count(method, route, response.status, seconds)
         if self._shell.access_log is not None:
             self._shell.access_log.write(
                 request_id=context.id,
@@ -151,8 +139,11 @@ class Pipeline:
     async def _on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["Server"] = SERVER_NAME
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
+        if "Content-Security-Policy" in headers or "X-Content-Type-Options" in headers:
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        else:
+            headers.extend(SECURITY_HEADERS)
         if self._shell.lifecycle.stopping:
             response.force_close()
             headers["Connection"] = "close"  # aiohttp has already decided on this header when it calls here

@@ -103,13 +103,16 @@ def status_of(error: SecureConnectError) -> int:
 
 
 def from_error(error: SecureConnectError, request_id: str | None) -> web.Response:
-    retry_after = error.retry_after
-    if retry_after is None and isinstance(error, DependencyUnavailable | Overloaded):
+    retry_after, detail = error.retry_after, error.detail
+    if retry_after is None and isinstance(error, DependencyUnavailable | Overloaded | RateLimited):
         retry_after = 1.0
+    if isinstance(error, DependencyUnavailable):
+        # The reason names hosts and what a client of ours said; it is for the log and for health on this machine.
+        detail = f"Something this needs does not answer ({error.dependency}); try again."
     response = problem_response(
         status_of(error),
         error.code,
-        error.detail,
+        detail,
         request_id=request_id,
         errors=tuple(ProblemField(item.field, item.message) for item in error.fields),
         retry_after=retry_after,

@@ -24,7 +24,10 @@ SECONDS = 60.0
 class Rate:
     name: str
     per_minute: int
+    per_second: float
     fails_closed: bool
+    policy: str
+    shown: str
 
 
 class RateLimiter:
@@ -34,7 +37,7 @@ class RateLimiter:
         self._enabled = limits.enabled
         self._shared = shared
         self._fallback = fallback
-        self._rates = {name: Rate(name, getattr(limits, name), name in FAIL_CLOSED) for name in RATES}
+        self._rates = {name: _rate(name, getattr(limits, name)) for name in RATES}
         refused = metrics.counter("rate_limited_total", "Requests refused by a rate limit", ("limit",))
         self._refused = {name: refused.labels(name) for name in RATES}
         self._degraded = metrics.counter(
@@ -58,14 +61,13 @@ class RateLimiter:
 
     async def _take(self, rate: Rate, caller: str, context: RequestContext) -> None:
         key = f"rate:{rate.name}:{caller}"
-        per_second = rate.per_minute / SECONDS
         try:
-            allowance = await self._shared.take(key, capacity=rate.per_minute, per_second=per_second)
+            allowance = await self._shared.take(key, capacity=rate.per_minute, per_second=rate.per_second)
         except DependencyUnavailable:
             if rate.fails_closed:
                 raise
             self._degraded.inc()
-            allowance = await self._fallback.take(key, capacity=rate.per_minute, per_second=per_second)
+            allowance = await self._fallback.take(key, capacity=rate.per_minute, per_second=rate.per_second)
         headers(rate, allowance, context.headers)
         if not allowance.allowed:
             self._refused[rate.name].inc()
@@ -75,8 +77,19 @@ class RateLimiter:
             )
 
 
+def _rate(name: str, per_minute: int) -> Rate:
+    return Rate(
+        name=name,
+        per_minute=per_minute,
+        per_second=per_minute / SECONDS,
+        fails_closed=name in FAIL_CLOSED,
+        policy=f'"{name}";q={per_minute};w=60',
+        shown=str(per_minute),
+    )
+
+
 def headers(rate: Rate, allowance: Allowance, into: dict[str, str]) -> None:
-    into["RateLimit-Policy"] = f'"{rate.name}";q={rate.per_minute};w=60'
-    into["RateLimit-Limit"] = str(rate.per_minute)
+    into["RateLimit-Policy"] = rate.policy
+    into["RateLimit-Limit"] = rate.shown
     into["RateLimit-Remaining"] = str(allowance.remaining)
     into["RateLimit-Reset"] = str(math.ceil(allowance.full_after))

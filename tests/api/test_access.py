@@ -1,0 +1,44 @@
+"""Who may: the whole table of rules and callers."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.http.access import Access, Principal, permit
+from kernel.errors import Forbidden, SecureConnectError, Unauthenticated
+
+CALLERS = {
+    "nobody": None,
+    "user": Principal("u1", "user"),
+    "service": Principal("s1", "service"),
+    "operator": Principal("metrics-token", "operator"),
+    "admin": Principal("u2", "user", frozenset({"admin"})),
+}
+
+MAY = {
+    Access.PUBLIC: {"nobody", "user", "service", "operator", "admin"},
+    Access.SIGNED_URL: {"nobody", "user", "service", "operator", "admin"},
+    Access.SIGNED_IN: {"user", "service", "admin"},
+    Access.OPERATOR: {"operator", "admin"},
+    Access.ADMIN: {"admin"},
+}
+
+
+def test_every_rule_is_in_the_table() -> None:
+    assert set(MAY) == set(Access)
+
+
+@pytest.mark.parametrize("rule", Access)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_each_caller_may_exactly_what_the_table_says(rule: Access, caller: str) -> None:
+    if caller in MAY[rule]:
+        permit(rule, CALLERS[caller])
+        return
+    refusal: type[SecureConnectError] = Unauthenticated if caller == "nobody" else Forbidden
+    with pytest.raises(refusal):
+        permit(rule, CALLERS[caller])
+
+
+def test_a_role_of_another_name_opens_nothing() -> None:
+    with pytest.raises(Forbidden):
+        permit(Access.ADMIN, Principal("u1", "admin", frozenset({"Admin", "administrator", "moderator"})))
