@@ -86,9 +86,15 @@ class Bench:
             raise
 
     def runner(
-        self, handlers: Mapping[str, Handler], *, workers: int = 4, drain: float = 2.0, timeout: float = 30.0
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        workers: int = 4,
+        drain: float = 2.0,
+        timeout: float = 30.0,
+        lease: float = LEASE,
     ) -> JobRunner:
-        numbers = Jobs(workers=workers, batch=16, lease=Duration(LEASE), poll=Duration(0.05), timeout=Duration(timeout))
+        numbers = Jobs(workers=workers, batch=16, lease=Duration(lease), poll=Duration(0.05), timeout=Duration(timeout))
         return JobRunner(
             self.queue,
             handlers,
@@ -341,15 +347,17 @@ async def test_a_job_that_another_node_has_taken_over_is_cancelled(bench: Bench)
     assert await bench.jobs.queue.renew([taken], lease=60) == {identifier}
 
 
-async def test_a_job_whose_lease_ran_out_unnoticed_goes_on_where_it_runs(bench: Bench) -> None:
-    async with bench.running(mail=bench.hold):
-        await bench.enqueue("mail")
-        await bench.have_run(1)
-        bench.clock.ahead += LEASE + 1
-        await until(lambda: bench.metric("jobs_claimed_total", kind="mail") == 2)
+@pytest.mark.parametrize("workers", [2, 4], ids=["all-busy", "some-free"])
+async def test_a_job_whose_lease_ran_out_unnoticed_goes_on_where_it_runs(bench: Bench, workers: int) -> None:
+    long_lease = 30.0  # no renewal comes in between
+    async with bench.runner({"mail": bench.hold}, workers=workers, lease=long_lease):
+        await bench.enqueue("mail", "mail")
+        await bench.have_run(2)
+        bench.clock.ahead += long_lease + 1
+        await until(lambda: bench.metric("jobs_claimed_total", kind="mail") == 4)
         bench.gate.set()
         await eventually(bench.all_ended)
-    assert len(bench.ran) == 1
+    assert len(bench.ran) == 2
     assert bench.cancelled == []
 
 
@@ -362,7 +370,7 @@ async def test_jobs_that_wait_behind_a_long_one_are_given_to_others(bench: Bench
     async def elsewhere(job: Job) -> None:
         others.append(job)
 
-    async with bench.runner({"long": bench.hold, "quick": quick}, workers=1):
+    async with bench.runner({"long": bench.hold, "quick": quick}, workers=1, lease=1.5):
         await bench.enqueue(*["quick"] * 100)  # it learns that jobs are short, and claims ahead
         await eventually(bench.all_ended)
         await bench.enqueue("long", *["quick"] * 5)
