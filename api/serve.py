@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from config.secrets import derive_key
 from config.sections import Settings
 from config.values import Secret
 from kernel.clock import Clock, SystemClock
+from kernel.jobrunner import Handler
 from kernel.mailqueue import MAIL_JOB, MailDelivery
 from kernel.metrics import Metrics
 from kernel.tracing import NoTracing, Tracing
@@ -83,8 +84,10 @@ async def running_server(
     access_log: AccessLog | None,
     announce: Callable[[str], None],
     resources: Callable[[Platform], Sequence[Resource]] = lambda _platform: (),
+    handlers: Callable[[Platform], Mapping[str, Handler]] = lambda _platform: {},
 ) -> AsyncIterator[Started]:
-    """The whole product on ``sockets``. ``resources`` adds to what is served (tests, benchmarks)."""
+    """The whole product on ``sockets``. ``resources`` adds to what is served, ``handlers`` to the kinds of jobs
+    that run (tests, benchmarks)."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         tracing = await _tracing(stack, settings)
@@ -104,7 +107,7 @@ async def running_server(
             )
         )
         mail = MailDelivery(platform.mailer)
-        await stack.enter_async_context(running_jobs(platform, {MAIL_JOB: mail.deliver}))
+        await stack.enter_async_context(running_jobs(platform, {MAIL_JOB: mail.deliver, **handlers(platform)}))
         app = build_application(
             _ground(platform, lifecycle, access_log), [*_resources(platform, clock), *resources(platform)]
         )
