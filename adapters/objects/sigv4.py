@@ -42,8 +42,9 @@ class Credentials:
 
 
 def query_string(query: Mapping[str, str]) -> str:
-    """Canonical, and what has to be sent."""
-    return "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()))
+    """Canonical (sorted as encoded), and what has to be sent."""
+    encoded = [(quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query.items()]
+    return "&".join(f"{name}={value}" for name, value in sorted(encoded))
 
 
 def signed_headers(request: Request, payload_sha256: str, credentials: Credentials, now: float) -> dict[str, str]:
