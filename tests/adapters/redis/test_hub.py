@@ -13,7 +13,7 @@ from config.values import Secret
 from kernel.metrics import Metrics
 from tests.clocks import VirtualClock
 
-CONFIRMED = [b"subscribe", b"e:a", 1]
+CONFIRMED: list[bytes | int] = [b"subscribe", b"e:a", 1]
 
 
 async def never() -> bool:
