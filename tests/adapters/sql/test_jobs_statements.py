@@ -123,8 +123,9 @@ async def test_however_many_jobs_are_added_other_nodes_hear_of_it_fifty_times_a_
     assert 1 <= announced <= elapsed * 50 + 2
 
 
-async def test_every_backend_reports_the_schema_it_runs_on(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The tables that the statements are written against are the ones that the migration makes."""
+async def test_the_migration_makes_the_columns_the_statements_are_written_for(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     async with opened(settings_for(url_for("sqlite", request)), tmp_path) as database:
         await upgrade(database)
 
