@@ -1,7 +1,7 @@
 """Fails a test whose event loop was held up by one callback, and shows what held it up.
 
-A thread asks the loop for a sign of life many times a second. Time counts only while that thread itself ran on
-schedule, or while our process used the processor: a machine that is busy elsewhere is not the test's fault.
+A thread asks the loop for a sign of life many times a second. Time in which the kernel had no processor for the
+loop's thread does not count: a machine that is busy elsewhere is not the test's fault.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 LIMIT = 0.25
 LOOK = LIMIT / 2
@@ -38,6 +39,7 @@ class LoopWatch:
         self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
+        self._loop_native_thread = 0
         self._answered = True
         self._found: list[Blocked] = []
         self._stack = ""
@@ -50,7 +52,8 @@ class LoopWatch:
         """For the thread that runs the loop. The list is filled when the block ends: empty, or the one longest stop."""
         found: list[Blocked] = []
         with self._changed:
-            self._loop, self._loop_thread, self._found = loop, threading.get_ident(), found
+            self._loop, self._found = loop, found
+            self._loop_thread, self._loop_native_thread = threading.get_ident(), threading.get_native_id()
             self._answered = True
             self._changed.notify()
         try:
@@ -67,13 +70,12 @@ class LoopWatch:
 
     def _watch(self) -> None:
         blocked = 0.0
-        before, used_before = time.monotonic(), time.process_time()
+        before = 0.0
         while self._wait_for_work():
-            now, used = time.monotonic(), time.process_time()
-            passed = min(now - before, max(2 * TICK, used - used_before))
-            before, used_before = now, used
             with self._changed:
-                blocked = blocked + passed if self._loop_owes_an_answer() else 0.0
+                now = time.monotonic() - _time_without_processor(self._loop_native_thread)
+                blocked = blocked + now - before if self._loop_owes_an_answer() else 0.0
+                before = now
                 self._judge(blocked)
             time.sleep(TICK)
 
@@ -110,3 +112,12 @@ class LoopWatch:
     def _stack_of_the_loop(self) -> str:
         frame = sys._current_frames().get(self._loop_thread)
         return "".join(traceback.format_stack(frame)[-SHOWN:]) if frame is not None else ""
+
+
+def _time_without_processor(native_thread: int) -> float:
+    """Seconds that the thread was ready to run and had to wait for its turn."""
+    try:
+        _running, waiting, _turns = Path(f"/proc/self/task/{native_thread}/schedstat").read_text().split()
+    except (OSError, ValueError):
+        return 0.0
+    return int(waiting) / 1e9

@@ -28,8 +28,8 @@ BUILD_FILES = re.compile(
     r"settings\.xml|requirements[^/]*\.txt|Dockerfile[^/]*|Containerfile|Makefile|\.ci/run)$"
 )
 RULES = (
-    Rule("a private key", EVERYWHERE, re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
-    Rule("an access key of a cloud", EVERYWHERE, re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b")),
+    Rule("a private key", EVERYWHERE, re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(\s|\\n)+[A-Za-z0-9+/]{40}")),
+    Rule("an access key of a cloud", EVERYWHERE, re.compile(r"\b(AKIA|ASIA)(?![0-9A-Z]{9}EXAMPLE)[0-9A-Z]{16}\b")),
     Rule("a token of a forge", EVERYWHERE, re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20})\b")),
     Rule(
         "an index or a mirror of packages",

@@ -24,6 +24,8 @@ from pathlib import Path
 
 import psutil
 
+from tooling import provision
+
 HOST = "127.0.0.1"
 
 # Below the range the kernel hands out to outgoing connections: the port of a killed server can be taken by
@@ -71,7 +73,7 @@ class Session:
         self.directory.chmod(0o711)
         self._processes = self.directory / "processes"
         self._processes.mkdir(mode=0o700)
-        self.record("owner", psutil.Process())
+        self.record("owner", os.getpid())
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="service-starter")
         self._starter.submit(int).result()
         self._services: list[Service] = []
@@ -79,9 +81,11 @@ class Session:
     def adopt(self, service: Service) -> None:
         self._services.append(service)
 
-    def record(self, name: str, process: psutil.Process) -> None:
-        entry = json.dumps({"pid": process.pid, "started": process.create_time()})
-        (self._processes / f"{name}.json").write_text(entry)
+    def record(self, name: str, pid: int) -> None:
+        entry = self._processes / f"{name}.json"
+        unfinished = entry.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps({"pid": pid, "started": _started(pid)}))
+        unfinished.rename(entry)
 
     def spawn(self, name: str, command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
         def start() -> subprocess.Popen[bytes]:
@@ -97,8 +101,8 @@ class Session:
                 )
 
         process = self._starter.submit(start).result()
-        with suppress(psutil.NoSuchProcess):
-            self.record(name, psutil.Process(process.pid))
+        with suppress(OSError):
+            self.record(name, process.pid)
         return process
 
     def private_directory(self, name: str, user: str) -> Path:
@@ -111,8 +115,17 @@ class Session:
     def close(self) -> None:
         for service in reversed(self._services):
             service.stop()
+            keep_log(service.log)
         self._starter.shutdown()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def keep_log(log: Path) -> None:
+    """The last session's logs stay readable when its directory is gone."""
+    kept = provision.cache_root() / "logs" / "services"
+    kept.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):
+        shutil.copyfile(log, kept / log.name)
 
 
 def _remove_leftovers() -> None:
@@ -133,11 +146,17 @@ def _remove_leftovers() -> None:
 def _recorded(entry: Path) -> psutil.Process | None:
     """The process an entry names, if it is still that process: pids are used again, start times tell."""
     recorded = json.loads(entry.read_text())
-    with suppress(psutil.NoSuchProcess):
+    with suppress(OSError, psutil.NoSuchProcess):
         process = psutil.Process(recorded["pid"])
-        if process.create_time() == recorded["started"] and process.status() != psutil.STATUS_ZOMBIE:
+        if _started(process.pid) == recorded["started"] and process.status() != psutil.STATUS_ZOMBIE:
             return process
     return None
+
+
+def _started(pid: int) -> int:
+    """Ticks from the machine's start to the process's: unlike a time of day, no correction of the clock moves it."""
+    after_the_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+    return int(after_the_name.split()[19])
 
 
 def _tree(process: psutil.Process) -> list[psutil.Process]:
