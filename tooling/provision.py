@@ -38,9 +38,9 @@ class CannotProvide(Exception):
 
 
 def cache_root() -> Path:
-    if os.geteuid() == 0:
-        return Path("/var/cache/secureconnect-tests")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "secureconnect-tests"
+    """Outside the tree, and where the unprivileged accounts of the servers can read: not in root's home."""
+    usual = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or usual) / "secureconnect-tests"
 
 
 def postgres_programs() -> Path:
@@ -135,7 +135,7 @@ def pinned(name: str, *pins: Path) -> Path:
     return cache_root() / f"{name}-{digest}"
 
 
-def _built(name: str, pins: Sequence[Path], build: Callable[[Path, Path], None]) -> Piece:
+def built(name: str, pins: Sequence[Path], build: Callable[[Path, Path], None]) -> Piece:
     """A piece of the cache. ``build`` fills an empty directory beside it; the rename makes it exist, all at once."""
 
     def ready() -> bool:
@@ -189,11 +189,11 @@ def _build_cassandra(directory: Path, log: Path) -> None:
     downloads, jars = directory / "downloads", directory / "jars"
     resolve = [maven, "-B", "--strict-checksums", "-f", str(CASSANDRA_POM), f"-Dmaven.repo.local={downloads}"]
     run([*resolve, "dependency:copy-dependencies", f"-DoutputDirectory={jars}"], log=log)
-    _verify(jars, CASSANDRA_CHECKSUMS)
+    verify(jars, CASSANDRA_CHECKSUMS)
     shutil.rmtree(downloads)
 
 
-def _verify(directory: Path, checksums: Path) -> None:
+def verify(directory: Path, checksums: Path) -> None:
     expected = {name: digest for digest, name in map(str.split, checksums.read_text().splitlines())}
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir()}
     if found != expected:
@@ -230,9 +230,9 @@ PIECES = {
     for piece in (
         Piece("postgres", _has_postgres, _install_packages("postgresql")),
         Piece("redis", _has_redis, _install_packages("redis-server")),
-        _built("swift", [SWIFT_LOCK], _build_swift),
-        _built("cassandra", [CASSANDRA_POM, CASSANDRA_CHECKSUMS], _build_cassandra),
-        _built("minio", MINIO_PINS, _build_minio),
+        built("swift", [SWIFT_LOCK], _build_swift),
+        built("cassandra", [CASSANDRA_POM, CASSANDRA_CHECKSUMS], _build_cassandra),
+        built("minio", MINIO_PINS, _build_minio),
     )
 }
 
