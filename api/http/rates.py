@@ -17,7 +17,7 @@ FAIL_CLOSED = frozenset({"login", "register", "refresh", "password", "email", "f
 
 RATES = (*sorted(FAIL_CLOSED), "profile", "search", "messages", "calls", "storage", "default")
 
-SECONDS = 60.0
+SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _rate(name: str, per_minute: int) -> Rate:
         per_minute=per_minute,
         per_second=per_minute / SECONDS,
         fails_closed=name in FAIL_CLOSED,
-        policy=f'"{name}";q={per_minute};w=60',
+        policy=f'"{name}";q={per_minute};w={SECONDS}',
         shown=str(per_minute),
     )
 
@@ -92,4 +92,5 @@ def headers(rate: Rate, allowance: Allowance, into: dict[str, str]) -> None:
     into["RateLimit-Policy"] = rate.policy
     into["RateLimit-Limit"] = rate.shown
     into["RateLimit-Remaining"] = str(allowance.remaining)
-    into["RateLimit-Reset"] = str(math.ceil(allowance.full_after))
+    # An empty bucket is full after its minute; the rounding of times must not make that 61 seconds.
+    into["RateLimit-Reset"] = str(min(math.ceil(allowance.full_after), SECONDS))

@@ -75,7 +75,7 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[Value]) -> Value:
     for name, value in pairs:
         if name in values:
             raise _wrong_query(FieldError(_short(name, MAX_ECHOED_NAME), "given more than once"))
-        if not (_can_be_kept(name) and _can_be_kept(value)):
+        if not (can_be_kept(name) and can_be_kept(value)):
             raise _wrong_query(FieldError("query", "holds text that is not valid Unicode, or U+0000"))
         values[name] = value
     try:
@@ -135,7 +135,7 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most] + "..."
 
 
-def _can_be_kept(text: str) -> bool:
+def can_be_kept(text: str) -> bool:
     """Half a surrogate pair has no encoding; PostgreSQL keeps no U+0000, and no caller can tell the stores apart."""
     return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
 

@@ -27,7 +27,7 @@ from api.server import HttpServer
 from config.sections import Limits, Server, Settings
 from kernel.clock import SystemClock
 from kernel.cursors import decode_cursor, encode_cursor
-from kernel.ephemeral import TokenBuckets
+from kernel.ephemeral import KeyValues, TokenBuckets
 from kernel.errors import NotFound
 from kernel.health import Dependency
 from kernel.ids import IdGenerator
@@ -217,6 +217,7 @@ async def running(
     server: Server | None = None,
     limits: Limits | None = None,
     shared_buckets: TokenBuckets | None = None,
+    key_values: KeyValues | None = None,
     dependencies: Sequence[Dependency] = (),
     access_log: AccessLog | None = None,
     resources: Sequence[Resource] = (),
@@ -232,7 +233,7 @@ async def running(
         clock=clock,
         metrics=metrics,
         lifecycle=lifecycle,
-        key_values=state.key_values,
+        key_values=key_values or state.key_values,
         shared_buckets=shared_buckets or state.buckets,
         local_buckets=state.buckets,
         dependencies=dependencies,
