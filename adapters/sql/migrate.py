@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, Table, Update, column, inspect, or_, select, table, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
 from adapters.sql import migrations
@@ -182,7 +183,11 @@ async def _create_lease_table(database: Database) -> None:
             upsert(LEASES).values(name=_LEASE, holder=None, expires_at=0.0).on_conflict_do_nothing()
         )
 
-    await database.units.write(create, serializable=False)
+    try:
+        await database.units.write(create, serializable=False)
+    except DBAPIError:
+        # "If not exists" does not hold on PostgreSQL for two who create it at once; by now the other one has.
+        await database.units.write(create, serializable=False)
 
 
 async def _try_acquire(database: Database, holder: str) -> bool:

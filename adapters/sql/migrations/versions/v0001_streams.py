@@ -30,8 +30,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("stream", "position", name="pk_stream_records"),
         sa.UniqueConstraint("stream", "key", name="uq_stream_records_stream_key"),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("stream_records")
-    op.drop_table("streams")

@@ -43,8 +43,3 @@ def upgrade() -> None:
         sa.Column("last_job", Id(), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_job_schedules"),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("job_schedules")
-    op.drop_table("jobs")

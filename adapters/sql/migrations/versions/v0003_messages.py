@@ -24,7 +24,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("conversation", "id", name="pk_messages"),
         sa.UniqueConstraint("conversation", "key", name="uq_messages_conversation_key"),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("messages")
