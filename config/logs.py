@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +35,9 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 # Libraries that tell at length what we say ourselves; their warnings still come through.
 _TALKATIVE = ("alembic", "cassandra", "sqlalchemy")
+# What a caller cannot have written needs no look for secrets: an id of ours, a method there is.
+_OWN_REQUEST_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{1,16}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # The structlog call that put these in spoke to a stdlib logger; our lines have places of their own for them.
 _CONTROL_FIELDS = ("exc_info", "stack_info", "stack", "stacklevel", "extra")
 
@@ -56,8 +60,8 @@ class AccessLog:
             "level": "info",
             "logger": "access",
             "event": "request",
-            "request_id": self._text(request_id),
-            "method": self._text(method),
+            "request_id": request_id if _OWN_REQUEST_ID.fullmatch(request_id) else self._text(request_id),
+            "method": method if method in _METHODS else self._text(method),
             "route": route,
             "status": status,
             "ms": round(seconds * 1000, 2),

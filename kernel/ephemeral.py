@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MAX_KEY_BYTES = 512
 # Beyond this it is not short-lived; doubles hold the microseconds of any date within it.
@@ -96,8 +96,7 @@ class Locks(Protocol):
     async def release(self, lease: Lease) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What a token bucket answered. ``remaining`` whole tokens are left; ``retry_after`` is 0 when allowed;
     ``full_after`` seconds without traffic fill the bucket."""
 

@@ -11,7 +11,7 @@ from kernel.tracing import NoTracing, Tracing
 # From a cached read to a timeout; one set for all latencies, so that panels can be compared.
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-_PREFIX = "secureconnect_"
+PREFIX = "secureconnect_"
 
 
 class Metrics:
@@ -25,7 +25,7 @@ class Metrics:
     def counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         family = self._families.get(name)
         if family is None:
-            family = self._families[name] = Counter(_PREFIX + name, text, labels, registry=self.registry)
+            family = self._families[name] = Counter(PREFIX + name, text, labels, registry=self.registry)
         if not isinstance(family, Counter):
             raise TypeError(f"metric {name} is not a counter")
         return family
@@ -33,7 +33,7 @@ class Metrics:
     def gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
         family = self._families.get(name)
         if family is None:
-            family = self._families[name] = Gauge(_PREFIX + name, text, labels, registry=self.registry)
+            family = self._families[name] = Gauge(PREFIX + name, text, labels, registry=self.registry)
         if not isinstance(family, Gauge):
             raise TypeError(f"metric {name} is not a gauge")
         return family
@@ -44,7 +44,7 @@ class Metrics:
         family = self._families.get(name)
         if family is None:
             family = self._families[name] = Histogram(
-                _PREFIX + name, text, labels, registry=self.registry, buckets=buckets
+                PREFIX + name, text, labels, registry=self.registry, buckets=buckets
             )
         if not isinstance(family, Histogram):
             raise TypeError(f"metric {name} is not a histogram")

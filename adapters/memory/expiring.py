@@ -57,6 +57,10 @@ class ExpiringTable(Generic[Key, Value]):
         entry = self._entries.get(key)
         return entry if entry is not None and entry.expires_at > now else None
 
+    def held(self, key: Key) -> Entry[Value] | None:
+        """The entry, ended or not, while it has not been swept away."""
+        return self._entries.get(key)
+
     def put(self, key: Key, value: Value, expires_at: float, now: float, *, weight: int = 0) -> list[Key]:
         """Write an entry; answers the keys whose entries had ended and were swept away meanwhile."""
         swept = self.sweep(now, SWEEP)

@@ -228,8 +228,8 @@ class MemoryTokenBuckets:
         require_key(key)
         require_bucket(capacity, per_second, cost)
         now = self._clock.monotonic()
-        entry = self._table.get(key, now)
-        if entry is not None:
+        entry = self._table.held(key)
+        if entry is not None:  # one that has ended is a full bucket, which is what its date says
             full_at, allowance = take(entry.expires_at, now, capacity=capacity, per_second=per_second, cost=cost)
             self._table.expire(key, entry, full_at)
             return allowance

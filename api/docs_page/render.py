@@ -170,8 +170,9 @@ def _type_of(schema: Mapping[str, Any]) -> str:
 
 def _page(title: str, body: str) -> str:
     return (
-        '<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">'
-        f'<title>{_text(title)}</title><link rel=stylesheet href="/docs/style.css"><body>{body}</body></html>'
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{_text(title)}</title><link rel=icon href='data:,'><link rel=stylesheet href='/docs/style.css'>"
+        f"<body>{body}</body></html>"
     )
 
 

@@ -43,7 +43,7 @@ class ConnectionMetrics:
 
 
 class Connection(RequestHandler):
-    __slots__ = ("_bounds", "_counted", "_deadline", "_numbers", "_refuse", "_seen_requests", "_write_deadline")
+    __slots__ = ("_bounds", "_counted", "_headers_due", "_numbers", "_refuse", "_write_due")
 
     def __init__(
         self,
@@ -66,19 +66,19 @@ class Connection(RequestHandler):
         self._bounds = bounds
         self._numbers = numbers
         self._refuse = refuse
-        self._deadline: asyncio.TimerHandle | None = None
-        self._write_deadline: asyncio.TimerHandle | None = None
-        self._seen_requests = 0
+        self._headers_due: asyncio.TimerHandle | None = None
+        self._write_due: asyncio.TimerHandle | None = None
         self._counted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._numbers.open.inc()
         self._counted = True
-        self._await_headers()
+        self._headers_due = self._loop.call_later(self._bounds.header_timeout, self._check_headers)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._disarm()
+        if self._headers_due is not None:
+            self._headers_due.cancel()
         self._writable()
         if self._counted:
             self._counted = False
@@ -88,20 +88,10 @@ class Connection(RequestHandler):
         if task is not None and not self._request_in_progress:
             task.cancel()  # it would linger for the rest of a body whose sender is gone
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._request_count != self._seen_requests:
-            self._seen_requests = self._request_count
-            self._disarm()
-        elif not data or self._deadline is not None:
-            return  # aiohttp feeds itself nothing to parse what it had put aside
-        elif not self._request_in_progress and not self._messages and not self._upgraded:
-            self._await_headers()  # the first bytes of the next request on a kept-alive connection
-
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self._write_deadline is None:
-            self._write_deadline = self._loop.call_later(self._bounds.write_timeout, self._cut, "slow_reader")
+        if self._write_due is None:
+            self._write_due = self._loop.call_later(self._bounds.write_timeout, self._cut, "slow_reader")
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -128,18 +118,16 @@ class Connection(RequestHandler):
         response.force_close()
         return response
 
-    def _await_headers(self) -> None:
-        self._deadline = self._loop.call_later(self._bounds.header_timeout, self._cut, "slow_headers")
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _check_headers(self) -> None:
+        """Once per connection: later requests on it have the keep-alive timeout to arrive, headers and all."""
+        self._headers_due = None
+        if self._request_count == 0:
+            self._cut("slow_headers")
 
     def _writable(self) -> None:
-        if self._write_deadline is not None:
-            self._write_deadline.cancel()
-            self._write_deadline = None
+        if self._write_due is not None:
+            self._write_due.cancel()
+            self._write_due = None
 
     def _cut(self, reason: str) -> None:
         self._numbers.cut[reason].inc()

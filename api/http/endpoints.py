@@ -24,7 +24,7 @@ from api.http.context import RequestContext
 Handler = Callable[..., Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One request as its handler sees it."""
 

@@ -8,18 +8,20 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from multidict import CIMultiDict
 
 from api.http.access import permit
 from api.http.context import CONTEXT, RequestContext
 from api.http.endpoints import Call, Endpoint, Resource, shape_of
 from api.http.idempotency import HEADER, Claim
 from api.http.pipeline import Shell, identify
-from api.http.wire import parse_json, read_query, read_value
+from api.http.wire import can_be_kept, parse_json, read_query, read_value
 from kernel.errors import Malformed, NotFound, TimedOut, TooLarge, Unprocessable, UnsupportedMediaType
 
 JSON = "application/json"
 
 _encoder = msgspec.json.Encoder()
+_JSON_HEADERS = CIMultiDict({"Content-Type": JSON})
 
 
 class MountedEndpoint:
@@ -83,15 +85,19 @@ class MountedEndpoint:
     async def _read_body(self, request: web.Request) -> bytes:
         bounds = self._shell.bounds
         if (request.content_length or 0) > bounds.max_body:
-            raise TooLarge(f"The body is over {bounds.max_body} bytes.", code="body_too_large")
+            raise _too_large(bounds.max_body)
         try:
             if request.content.is_eof():  # nearly always: it came with the headers
-                return await request.read()
-            return await self._await_body(request, bounds.body_timeout)
+                body = request.content.read_nowait()
+            else:
+                body = await self._await_body(request, bounds.body_timeout)
         except web.HTTPRequestEntityTooLarge as error:
-            raise TooLarge(f"The body is over {bounds.max_body} bytes.", code="body_too_large") from error
+            raise _too_large(bounds.max_body) from error
         except web.RequestPayloadError as error:
             raise Malformed("The body ended early or its encoding is broken.", code="malformed_body") from error
+        if len(body) > bounds.max_body:
+            raise _too_large(bounds.max_body)
+        return body
 
     @staticmethod
     async def _await_body(request: web.Request, seconds: float) -> bytes:
@@ -115,18 +121,25 @@ class MountedEndpoint:
 
     @staticmethod
     def _path_values(request: web.Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
+        # An id that cannot exist is an id that is not there.
+        nothing = NotFound("There is nothing at this address.")
+        if not all(map(can_be_kept, request.match_info.values())):
+            raise nothing
         try:
             return read_value(dict(request.match_info), kind, strict=False)
         except Unprocessable as error:
-            # An id that cannot exist is an id that is not there.
-            raise NotFound("There is nothing at this address.") from error
+            raise nothing from error
 
     def _reply(self, result: Any) -> web.StreamResponse:
         if isinstance(result, web.StreamResponse):
             return result
         if result is None:
             return web.Response(status=204 if self.endpoint.status == 200 else self.endpoint.status)
-        return web.Response(status=self.endpoint.status, body=_encoder.encode(result), content_type=JSON)
+        return web.Response(status=self.endpoint.status, body=_encoder.encode(result), headers=_JSON_HEADERS)
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The body is over {most} bytes.", code="body_too_large")
 
 
 class _NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

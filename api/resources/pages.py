@@ -11,6 +11,7 @@ from api.docs_page.render import render_reference, stylesheet, welcome
 from api.http.access import Access
 from api.http.endpoints import Call, Endpoint, Handler, Resource
 from api.http.openapi import describe
+from api.http.origins import PAGE_HEADERS
 
 HTML = "text/html"
 CACHE_BRIEFLY = "public, max-age=300"
@@ -28,10 +29,10 @@ def resource(documented: Sequence[Resource], version: str) -> Resource:
         return web.Response(body=document_bytes, content_type="application/json")
 
     async def docs(call: Call) -> web.Response:
-        return web.Response(body=reference, content_type=HTML, charset="utf-8")
+        return _page(reference)
 
     async def index(call: Call) -> web.Response:
-        return web.Response(body=front, content_type=HTML, charset="utf-8")
+        return _page(front)
 
     async def docs_style(call: Call) -> web.Response:
         call.set_header("Cache-Control", CACHE_BRIEFLY)
@@ -59,3 +60,7 @@ def resource(documented: Sequence[Resource], version: str) -> Resource:
             page("/openapi.json", openapi, "The API as OpenAPI 3.1", "application/json"),
         ],
     )
+
+
+def _page(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type=HTML, charset="utf-8", headers=PAGE_HEADERS)
