@@ -82,6 +82,7 @@ def build_application(
     app = web.Application(client_max_size=settings.limits.body)
     Pipeline(shell).install(app)
     mount(app, shell, mounted)
+    app.on_cleanup.append(lambda _app: checks.aclose())
     app[SHELL] = shell
     app[RESOURCES] = mounted
     return app

@@ -20,6 +20,8 @@ from kernel.health import Dependency, ProbeResult
 
 # Probes cost a round trip each; a crowd of checkers shares one.
 PROBE_EVERY = 1.0
+# Whoever asks gives up after a second or two, and a store's own timeout may be longer than that.
+PATIENCE = 0.75
 
 State = Literal["up", "degraded", "down"]
 
@@ -51,19 +53,54 @@ class HealthChecks:
     """Runs every probe side by side; answers within a second share one run."""
 
     def __init__(self, dependencies: Sequence[Dependency], clock: Clock) -> None:
-        self._dependencies = tuple(dependencies)
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._probed_at = float("-inf")
-        self._results: list[tuple[Dependency, ProbeResult]] = []
+        self._checks = [_Check(item, clock) for item in dependencies]
 
     async def results(self) -> list[tuple[Dependency, ProbeResult]]:
-        async with self._lock:
-            if self._clock.monotonic() - self._probed_at >= PROBE_EVERY:
-                answers = await asyncio.gather(*(item.probe() for item in self._dependencies))
-                self._results = list(zip(self._dependencies, answers, strict=True))
-                self._probed_at = self._clock.monotonic()
-            return self._results
+        answers = await asyncio.gather(*(check.result() for check in self._checks))
+        return [(check.dependency, answer) for check, answer in zip(self._checks, answers, strict=True)]
+
+    async def aclose(self) -> None:
+        await asyncio.gather(*(check.aclose() for check in self._checks))
+
+
+class _Check:
+    """One dependency's latest result, and the probe that is under way, if any."""
+
+    def __init__(self, dependency: Dependency, clock: Clock) -> None:
+        self.dependency = dependency
+        self._clock = clock
+        self._probe: asyncio.Task[ProbeResult] | None = None
+        self._started_at = float("-inf")
+        self._latest: ProbeResult | None = None
+
+    async def result(self) -> ProbeResult:
+        now = self._clock.monotonic()
+        if self._probe is None and now - self._started_at >= PROBE_EVERY:
+            self._started_at = now
+            self._probe = asyncio.create_task(self.dependency.probe(), name=f"probe of {self.dependency.name}")
+            self._probe.add_done_callback(self._ended)
+        if self._probe is not None:
+            await asyncio.wait({self._probe}, timeout=max(0.0, self._started_at + PATIENCE - now))
+        if self._probe is not None or self._latest is None:
+            return self._overdue(self._clock.monotonic() - self._started_at)
+        return self._latest
+
+    def _ended(self, probe: asyncio.Task[ProbeResult]) -> None:
+        self._probe = None
+        if not probe.cancelled():
+            self._latest = probe.result()
+
+    def _overdue(self, waited: float) -> ProbeResult:
+        """What is optional keeps its standing until the probe has its verdict: greeting a mail server may take long."""
+        if self._latest is not None and not (self._latest.ok and self.dependency.required):
+            return self._latest
+        circuit = Circuit.CLOSED if self._latest is None else self._latest.circuit
+        return ProbeResult(False, waited, circuit, f"no answer for {waited:.1f} s")
+
+    async def aclose(self) -> None:
+        if self._probe is not None:
+            self._probe.cancel()
+            await asyncio.wait({self._probe})
 
 
 def resource(checks: HealthChecks, lifecycle: Lifecycle, addresses: ClientAddresses, version: str) -> Resource:
@@ -111,7 +148,7 @@ def resource(checks: HealthChecks, lifecycle: Lifecycle, addresses: ClientAddres
             ),
             Endpoint(
                 method="GET", path="/health/ready", handler=ready, access=public, limit=None,
-                summary="Send it traffic: every required dependency answers and it is not stopping",
+                summary="Send it traffic: every required dependency answers and it is not stopping", also=(503,),
             ),
         ],
     )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import time
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -17,9 +19,14 @@ class Store:
     required: bool
     answer: ProbeResult
     probes: int = 0
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.answering.set()
 
     async def probe(self) -> ProbeResult:
         self.probes += 1
+        await self.answering.wait()
         return self.answer
 
 
@@ -76,3 +83,34 @@ async def test_a_crowd_of_checkers_costs_one_probe_a_second() -> None:
             async with server.client.get("/health/ready"):
                 pass
     assert store.probes <= 2
+
+
+async def test_a_store_that_does_not_answer_is_told_before_whoever_asks_gives_up() -> None:
+    database, mail = Store("database", True, UP), Store("mail", False, UP)
+    async with running(dependencies=[database, mail]) as server:
+        async with server.client.get("/health") as answer:
+            assert (await answer.json())["status"] == "ok"
+        database.answering.clear()
+        mail.answering.clear()
+        began = time.monotonic()
+        async with asyncio.timeout(5):
+            while True:
+                async with server.client.get("/health/ready") as answer:
+                    report = await answer.json()
+                    if answer.status == 503:
+                        break
+                await asyncio.sleep(0.02)
+        assert time.monotonic() - began < 2
+        # A slow greeting of what can be done without says nothing yet.
+        assert [(item["name"], item["state"]) for item in report["dependencies"]] == [
+            ("database", "down"),
+            ("mail", "up"),
+        ]
+        database.answering.set()
+        async with asyncio.timeout(5):
+            while True:
+                async with server.client.get("/health/ready") as answer:
+                    if answer.status == 200:
+                        break
+                await asyncio.sleep(0.02)
+        assert mail.probes == 2

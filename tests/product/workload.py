@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 from sqlalchemy import text
@@ -249,8 +249,8 @@ class Traces:
         async with self._platform.objects.objects.open(f"product/{write.key}") as content:
             return b"".join([piece async for piece in content]).decode()
 
-    async def _select(self, statement: str, **values: str) -> list[object]:
-        async def work(transaction: Transaction) -> list[object]:
+    async def _select(self, statement: str, **values: str) -> list[Any]:
+        async def work(transaction: Transaction) -> list[Any]:
             return list((await sql_of(transaction).connection.execute(text(statement), values)).scalars())
 
         return await self._platform.database.units.read(work)
