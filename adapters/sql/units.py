@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
+from adapters.sql import sqlite
 from adapters.sql.errors import Contention, StoreOutage
 from adapters.sql.lane import Lane, Mode, SqlTransaction, Work
 from kernel.breaker import Circuit
@@ -95,7 +96,8 @@ class SqlUnits:
                 self._retries.labels("reconnect").inc()
             except Contention as error:
                 pause = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE) * random.random()  # noqa: S311 - jitter
-                if attempt + 1 == MAX_ATTEMPTS or self._clock.monotonic() + pause >= deadline:
+                needed = pause + (sqlite.BUSY_SECONDS if error.foreign_lock else 0.0)
+                if attempt + 1 == MAX_ATTEMPTS or self._clock.monotonic() + needed >= deadline:
                     raise self._given_up(lane, error) from error
                 self._retries.labels("contention").inc()
                 await asyncio.sleep(pause)
