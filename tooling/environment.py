@@ -72,7 +72,9 @@ class Environment:
         self._create()
         require(self.python, "-m", "pip", "install", "-q", "--require-hashes", "-r", BOOTSTRAP)
         uv = self.directory / "bin" / "uv"
-        require(uv, "pip", "sync", "-q", "--require-hashes", "--python", self.python, LOCKS[kind], BOOTSTRAP)
+        # Compiled now, so that the first start is as quick as every other.
+        verified = ["-q", "--require-hashes", "--compile-bytecode"]
+        require(uv, "pip", "sync", *verified, "--python", self.python, LOCKS[kind], BOOTSTRAP)
         # The classic editable form is one path in one file: rooms added later are seen, by type checkers too.
         editable = ["--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat", "--editable", "."]
         require(uv, "pip", "install", "-q", "--python", self.python, *editable)
