@@ -47,7 +47,8 @@ class Call:
 class Endpoint:
     """``limit`` names a rate of the limits section, None exempts (health, metrics); ``errors`` are the codes a
     client should expect beyond those every endpoint can give. ``streaming`` lifts the body and request bounds,
-    because the handler has its own. ``content`` is the media type of an answer that is not JSON."""
+    because the handler has its own. ``content`` is the media type of an answer that is not JSON; ``also`` are
+    further statuses under which the handler answers the same body."""
 
     method: str
     path: str
@@ -59,6 +60,7 @@ class Endpoint:
     errors: Mapping[int, Sequence[str]] = field(default_factory=dict)
     streaming: bool = False
     content: str | None = None
+    also: Sequence[int] = ()
     documented: bool = True
 
     @property
@@ -100,13 +102,15 @@ def shape_of(endpoint: Endpoint) -> Shape:
         body=_struct(hints.get("body")),
         query=_struct(hints.get("query")),
         path=_struct(hints.get("path")),
-        reply=None if reply is types.NoneType or is_response(reply) else reply,
+        reply=_value_of(reply),
     )
 
 
-def is_response(hint: Any) -> bool:
-    candidates = get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    return any(isinstance(item, type) and issubclass(item, web.StreamResponse) for item in candidates)
+def _value_of(hint: Any) -> Any:
+    """What is encoded: a handler that returns ``View | web.Response`` answers some cases by itself."""
+    kinds = get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    values = [kind for kind in kinds if not (isinstance(kind, type) and issubclass(kind, web.StreamResponse))]
+    return None if values in ([], [types.NoneType]) else typing.Union[tuple(values)]  # noqa: UP007 - made of a list
 
 
 def _struct(hint: Any) -> type[msgspec.Struct] | None:

@@ -97,14 +97,19 @@ def _responses(item: Endpoint, shape: Shape, schemas: dict[Any, Any]) -> dict[st
         answer["content"] = {"application/json": {"schema": schemas[shape.reply]}}
     elif item.content is not None:
         answer["content"] = {item.content: {}}
-    responses = {str(status): answer}
+    responses = {str(status): answer, **{str(other): _same(answer, other) for other in item.also}}
     codes = _error_codes(item, shape)
     for failure in sorted(codes):
+        also = responses.get(str(failure), {}).get("content", {})
         responses[str(failure)] = {
             "description": f"{HTTPStatus(failure).phrase}: " + ", ".join(f"`{code}`" for code in codes[failure]),
-            "content": {CONTENT_TYPE: {"schema": schemas[Problem]}},
+            "content": {**also, CONTENT_TYPE: {"schema": schemas[Problem]}},
         }
     return responses
+
+
+def _same(answer: dict[str, Any], status: int) -> dict[str, Any]:
+    return {**answer, "description": HTTPStatus(status).phrase}
 
 
 def _error_codes(item: Endpoint, shape: Shape) -> dict[int, list[str]]:

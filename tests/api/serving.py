@@ -24,7 +24,7 @@ from api.http.wire import View, Wire
 from api.lifecycle import Lifecycle
 from api.listening import bind
 from api.server import HttpServer
-from config.sections import Limits, Server, Settings
+from config.sections import Limits, Server, Settings, Telemetry
 from kernel.clock import SystemClock
 from kernel.cursors import decode_cursor, encode_cursor
 from kernel.ephemeral import KeyValues, TokenBuckets
@@ -220,11 +220,16 @@ async def running(
     key_values: KeyValues | None = None,
     dependencies: Sequence[Dependency] = (),
     access_log: AccessLog | None = None,
+    telemetry: Telemetry | None = None,
     resources: Sequence[Resource] = (),
     metrics: Metrics | None = None,
 ) -> AsyncIterator[Running]:
     clock, metrics = SystemClock(), metrics or Metrics()
-    settings = Settings(server=server or Server(port=0), limits=limits or Limits(messages=100_000))
+    settings = Settings(
+        server=server or Server(port=0),
+        limits=limits or Limits(messages=100_000),
+        telemetry=telemetry or Telemetry(),
+    )
     state = MemoryState(clock)
     lifecycle = Lifecycle(clock, metrics, max_sockets=100)
     notes = Notes()
