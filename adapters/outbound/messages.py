@@ -65,16 +65,8 @@ class Composer:
     """Makes messages from ``sender`` ("Name <address>"), whose domain also completes message ids."""
 
     def __init__(self, sender: str) -> None:
-        message = EmailMessage(policy=_ASCII)
-        message["From"] = sender
-        addresses = message["From"].addresses
-        if len(addresses) != 1 or not addresses[0].domain or message["From"].defects:
-            raise ValueError(f"mail.sender is one address such as Name <no-reply@example.org>, not {sender!r}")
-        parsed = Recipient.parse(addresses[0].addr_spec)
-        if parsed.needs_utf8:
-            raise ValueError("mail.sender has to have an ASCII local part")
-        self.sender = parsed
-        self._from = Address(addresses[0].display_name, parsed.local, parsed.domain)
+        self._from = _one_address(sender)
+        self.sender = Recipient(self._from.username, self._from.domain)
 
     def message_id(self, mail: Mail) -> str:
         stable = mail.message_id.removeprefix("<").removesuffix(">")
@@ -99,6 +91,20 @@ class Composer:
         except (ValueError, MessageError):
             # The standard library refuses line breaks in headers, and text that is no Unicode.
             raise _refused("its headers or text cannot be written as a mail") from None
+
+
+def _one_address(sender: str) -> Address:
+    message = EmailMessage(policy=_ASCII)
+    impossible = ValueError(f"mail.sender is one address such as Name <no-reply@example.org>, not {sender!r}")
+    try:
+        message["From"] = sender
+        (address,) = message["From"].addresses
+        parsed = Recipient.parse(address.addr_spec)
+    except (ValueError, MessageError, Unprocessable):
+        raise impossible from None
+    if parsed.needs_utf8 or message["From"].defects:
+        raise impossible
+    return Address(address.display_name, parsed.local, parsed.domain)
 
 
 def _refused(why: str) -> Unprocessable:

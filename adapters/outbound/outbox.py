@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 # Beyond this the oldest are removed: a forgotten development server does not fill its disk.
 KEPT: Final = 1000
 
-_LINK: Final = re.compile(r"https?://[^\s<>\"]+")
+_LINK: Final = re.compile(r"https?://[!#-;=?-~]+")
 
 
 class OutboxMailer:
