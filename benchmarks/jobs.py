@@ -37,6 +37,8 @@ from tests.services.process import Session
 CALLERS = 100
 PAYLOAD = b'{"conversation": "0190a8f2-3c4e-7d10-9b1a-1f2e3d4c5b6a", "template": "invitation"}'
 PICK_UPS = 200
+# Far beyond any run; a store that dies meanwhile ends the benchmark instead of being waited for.
+LONGEST_RUN_SECONDS = 120.0
 SETTINGS = Jobs()
 
 
@@ -127,7 +129,7 @@ async def pick_up(jobs: SqlJobs) -> list[float]:
 async def measure(url: Callable[[], str], *, runs: int, count: int) -> Figures:
     added, ended, p50, p99 = [], [], [], []
     for _ in range(runs):
-        async with store(url()) as jobs:
+        async with asyncio.timeout(LONGEST_RUN_SECONDS), store(url()) as jobs:
             added_now, ended_now = await throughput(jobs, count)
             hundredths = statistics.quantiles(await pick_up(jobs), n=100)
         added.append(added_now)
