@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, cast
 
 import aiosmtplib
+from aiosmtplib.protocol import SMTPProtocol
 
 from adapters.guard import Guard
 from adapters.outbound.messages import Composer, Recipient
@@ -92,7 +93,7 @@ class SmtpMailer:
 
 
 class _Connection(aiosmtplib.SMTP):
-    """A client that can be hung up on, and then says when the connection is gone."""
+    """A client whose end can be waited for."""
 
     def __init__(self, settings: sections.Mail, trust: ssl.SSLContext, *, login: bool) -> None:
         named = login and bool(settings.username)
@@ -108,23 +109,24 @@ class _Connection(aiosmtplib.SMTP):
             start_tls=settings.security == "starttls",
             tls_context=None if settings.security == "none" else trust,
         )
-        self._gone = asyncio.Event()
+        self._ending: SMTPProtocol | None = None
 
     def close(self) -> None:
-        """Also what the client calls on itself when it hears of the connection's end."""
+        """At once, also when the client itself closes, after a failure: a TLS farewell would wait for the other side,
+        and keep the connection half a minute when that side is dead."""
+        self._ending = self.protocol or self._ending
+        if self.transport is not None:
+            # Every stream transport can; uvloop's are no subclasses of asyncio's.
+            cast(asyncio.WriteTransport, self.transport).abort()
         super().close()
-        self._gone.set()
 
     async def hang_up(self) -> None:
-        """Gone when this returns. At once, for all that matters is settled by now: a TLS farewell would wait for
-        the other side, and keep the connection half a minute when that side is dead."""
-        if self.transport is None:
-            return
-        # Every stream transport can; uvloop's are no subclasses of asyncio's.
-        cast(asyncio.WriteTransport, self.transport).abort()
+        """Gone when this returns, two or three turns of the loop later."""
+        self.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE):
-                await self._gone.wait()
+                while self._ending is not None and self._ending.transport is not None:
+                    await asyncio.sleep(0)  # noqa: ASYNC110 - the client announces its end to no one
 
 
 class SmtpServer:
