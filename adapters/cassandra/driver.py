@@ -33,9 +33,11 @@ from config.sections import Messages
 # The protocol of Cassandra 4 and 5. Named, because negotiating it costs a connection per refused version.
 PROTOCOL = 5
 # A node that is back is noticed within this; together with a half-open circuit's longest pause it stays well
-# under the two seconds promised. Connection attempts that hang must not outlast it by much.
+# under the two seconds promised.
 RECONNECT_SECONDS = 0.25
-CONNECT_SECONDS = 1.0
+CONNECT_SECONDS = 2.0
+# Reading the schema of a busy cluster. Requests do not wait for it, only a start does.
+CONTROL_SECONDS = 5.0
 # A connection whose other end is gone without a word is found out by a heartbeat within their sum.
 HEARTBEAT_SECONDS = 5
 HEARTBEAT_TIMEOUT_SECONDS = 3
@@ -97,8 +99,8 @@ def make_cluster(settings: Messages) -> Cluster:
         else None,
         ssl_context=ssl.create_default_context(cafile=settings.tls_ca or None) if settings.tls else None,
         reconnection_policy=ConstantReconnectionPolicy(RECONNECT_SECONDS, max_attempts=None),
-        connect_timeout=min(CONNECT_SECONDS, settings.timeout),
-        control_connection_timeout=min(CONNECT_SECONDS, settings.timeout),
+        connect_timeout=CONNECT_SECONDS,
+        control_connection_timeout=CONTROL_SECONDS,
         idle_heartbeat_interval=HEARTBEAT_SECONDS,
         idle_heartbeat_timeout=HEARTBEAT_TIMEOUT_SECONDS,
         max_schema_agreement_wait=SCHEMA_AGREEMENT_SECONDS,

@@ -37,7 +37,10 @@ class Requests:
     async def run(self, operation: Callable[[], Awaitable[Result]]) -> Result:
         """The wait for a turn is part of the timeout."""
         deadline = self._clock.monotonic() + self.guard.timeout
-        await self._turn()
+        if self._slots.locked():
+            await self._turn()
+        else:
+            await self._slots.acquire()
         try:
             return await self.guard.call(operation, timeout=max(0.0, deadline - self._clock.monotonic()))
         finally:

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from adapters.cassandra.failures import StoreOutage
-from adapters.cassandra.requests import MAX_OPERATIONS, MAX_WAITING, Requests
+from adapters.cassandra.requests import MAX_OPERATIONS, Requests
 from adapters.guard import Guard
 from kernel.clock import SystemClock
 from kernel.errors import DependencyUnavailable, Overloaded
@@ -23,7 +23,10 @@ def requests(timeout: float) -> Requests:
     return Requests(guard, clock, metrics)
 
 
-async def test_beyond_its_bound_the_queue_refuses_at_once_and_serves_the_rest() -> None:
+async def test_beyond_its_bound_the_queue_refuses_at_once_and_serves_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adapters.cassandra.requests.MAX_WAITING", 200)
     queue, release = requests(timeout=30.0), asyncio.Event()
     running = 0
     most = 0
@@ -36,7 +39,7 @@ async def test_beyond_its_bound_the_queue_refuses_at_once_and_serves_the_rest() 
         running -= 1
         return 1
 
-    fit = MAX_OPERATIONS + MAX_WAITING
+    fit = MAX_OPERATIONS + 200
     calls = [asyncio.create_task(queue.run(operation)) for _ in range(fit)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
