@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from enum import Enum
 
 from sqlalchemy.exc import DBAPIError
@@ -109,4 +110,6 @@ def _translate_connecting(error: OSError) -> StoreOutage:
         return StoreOutage("connection refused")
     if isinstance(error, TimeoutError):
         return StoreOutage("connecting took too long")
+    if isinstance(error, ssl.SSLError):
+        return StoreOutage("TLS could not be agreed on; does database.tls_ca belong to the server's certificate?")
     return StoreOutage("the connection could not be made")

@@ -99,6 +99,7 @@ class Lane:
         self._driver = driver
         self._trusted_since = clock.monotonic()
         self._clock = clock
+        self.permits = permits
         self._permits = asyncio.Semaphore(permits)
         self._waiting = 0
         self._running: set[asyncio.Task[object]] = set()

@@ -64,7 +64,7 @@ async def create_notes(database: Database) -> None:
     async def create(transaction: Transaction) -> None:
         await sql_of(transaction).connection.run_sync(notes_schema.create_all)
 
-    await database.units.write(create)
+    await database.units.write(create, timeout=30.0)  # preparing is not what a test with a short timeout tests
 
 
 async def add_note(transaction: Transaction, number: int, text: str = "") -> None:
