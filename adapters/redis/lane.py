@@ -40,7 +40,6 @@ class Lane(Link):
         self._waiting: deque[_Command] = deque()
         self._sent: deque[_Command] = deque()
         self._bytes = 0
-        self._closed = False
 
     @property
     def load(self) -> int:
@@ -58,12 +57,6 @@ class Lane(Link):
         self._bytes += queued.size
         self._wake.set()
         return await queued.answer
-
-    async def run(self) -> None:
-        try:
-            await super().run()
-        finally:
-            self._closed = True
 
     async def _pause(self) -> None:
         """None: the next command dials at once, and the guard sees to it that there are few in an outage."""

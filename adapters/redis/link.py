@@ -37,20 +37,27 @@ class Link(ABC):
         self._clock = clock
         self._wake = asyncio.Event()
         self._reported_down = False
+        self._closed = False
 
     @property
     def connected(self) -> bool:
         return bool(self._connection.is_connected)
 
+    def close(self) -> None:
+        """To be followed by cancelling ``run``. A session that fails in that very moment takes the cancellation
+        with it (a TaskGroup prefers its errors), so the loop has to know as well."""
+        self._closed = True
+
     async def run(self) -> None:
         try:
-            while True:
+            while not self._closed:
                 await self._wake.wait()
                 try:
                     await self._session()
                 except* Exception as failures:  # noqa: BLE001 - whatever ends a session, the next one starts afresh
                     self._lost(self._reported(failures.exceptions[0]))
-                await self._pause()
+                if not self._closed:
+                    await self._pause()
         finally:
             self._lost(RedisConnectionError("the connection is closed"))
 

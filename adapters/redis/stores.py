@@ -134,6 +134,7 @@ async def open_redis(settings: Redis, *, clock: Clock, metrics: Metrics) -> Asyn
             guard,
         )
     finally:
-        for task in tasks:
+        for link, task in zip(links, tasks, strict=True):
+            link.close()
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -240,6 +240,56 @@ async def test_an_idle_listener_notices_a_peer_that_fell_silent(redis_server: Re
         assert time.monotonic() - mended <= RECOVERY
 
 
+async def test_connections_that_the_network_swallowed_are_given_up_and_replaced(redis_server: RedisService) -> None:
+    """No reset, no answer, for ever: only new connections get through."""
+    async with AsyncExitStack() as stack:
+        swallowing = await stack.enter_async_context(CutProxy(redis_server.host, redis_server.port))
+        # One lane, so that there is no other to fall back to.
+        settings = redis_settings(f"redis://{swallowing.host}:{swallowing.port}/0", timeout=TIMEOUT, pool_size=3)
+        stores = await stack.enter_async_context(open_redis(settings, clock=SystemClock(), metrics=Metrics()))
+        await stores.key_values.put("k", b"v", ttl=60)
+        subscription = await stack.enter_async_context(stores.bus.subscribe(["a"]))
+        swallowing.stall()
+        assert swallowing._listener is not None
+        asyncio.get_running_loop().remove_reader(swallowing._listener)
+        swallowing._listener.close()
+        swallowing._listener = None
+        passing = CutProxy(redis_server.host, redis_server.port)
+        passing.port = swallowing.port
+        await stack.enter_async_context(passing)
+
+        started = time.monotonic()
+        with pytest.raises(DependencyUnavailable):
+            await stores.key_values.get("k")
+        assert time.monotonic() - started <= LATEST
+        await publish_when_possible(stores, "a", b"lost, perhaps")
+        async with asyncio.timeout(RECOVERY):
+            while True:
+                with suppress(DependencyUnavailable):
+                    assert await stores.key_values.get("k") == b"v"
+                    break
+                await asyncio.sleep(0.02)
+        async with asyncio.timeout(10):
+            assert isinstance(await anext(aiter(subscription)), EventsLost)
+        assert time.monotonic() - started <= 1 + TIMEOUT + RECOVERY
+        await publish_when_possible(stores, "a", b"heard")
+        assert (await heard_until(subscription, b"heard"))[-1] == BusEvent("a", b"heard")
+
+
+async def test_closing_ends_even_if_the_connections_fail_in_that_very_moment(redis_server: RedisService) -> None:
+    async with CutProxy(redis_server.host, redis_server.port) as proxy:
+        settings = redis_settings(f"redis://{proxy.host}:{proxy.port}/0", timeout=TIMEOUT)
+        for turns in range(25):
+            async with asyncio.timeout(5), AsyncExitStack() as stack:
+                stores = await stack.enter_async_context(open_redis(settings, clock=SystemClock(), metrics=Metrics()))
+                await stack.enter_async_context(stores.bus.subscribe(["a"]))
+                await asyncio.gather(*(stores.key_values.get(f"{number}") for number in range(20)))
+                proxy.cut()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+            proxy.mend()
+
+
 async def test_opening_while_redis_is_away_works_once_it_is_there(redis_server: RedisService) -> None:
     async with started_afterwards(redis_server):
         await asyncio.to_thread(redis_server.kill)
