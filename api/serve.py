@@ -49,8 +49,27 @@ class Started:
     lifecycle: Lifecycle
 
 
+# What is served, and which kinds of jobs run, besides the product's own (tests, benchmarks).
+Resources = Callable[[Platform], Sequence[Resource]]
+Handlers = Callable[[Platform], Mapping[str, Handler]]
+
+
+def no_resources(_platform: Platform) -> Sequence[Resource]:
+    return ()
+
+
+def no_handlers(_platform: Platform) -> Mapping[str, Handler]:
+    return {}
+
+
 async def serve(
-    settings: Settings, secret: Secret, *, access_log: AccessLog | None, announce: Callable[[str], None]
+    settings: Settings,
+    secret: Secret,
+    *,
+    access_log: AccessLog | None,
+    announce: Callable[[str], None],
+    resources: Resources = no_resources,
+    handlers: Handlers = no_handlers,
 ) -> bool:
     """Run until SIGTERM or SIGINT. False when the shutdown deadline passed and something had to be cut."""
     stop = _stop_signal()
@@ -58,7 +77,15 @@ async def serve(
     deadline_missed = False
     async with AsyncExitStack() as stack:
         stack.callback(sockets.close)
-        server = running_server(settings, secret, sockets, access_log=access_log, announce=announce)
+        server = running_server(
+            settings,
+            secret,
+            sockets,
+            access_log=access_log,
+            announce=announce,
+            resources=resources,
+            handlers=handlers,
+        )
         started = await server.__aenter__()
         _settle_garbage_collector()
         for line in welcome_lines(settings, started):
@@ -83,11 +110,10 @@ async def running_server(
     *,
     access_log: AccessLog | None,
     announce: Callable[[str], None],
-    resources: Callable[[Platform], Sequence[Resource]] = lambda _platform: (),
-    handlers: Callable[[Platform], Mapping[str, Handler]] = lambda _platform: {},
+    resources: Resources = no_resources,
+    handlers: Handlers = no_handlers,
 ) -> AsyncIterator[Started]:
-    """The whole product on ``sockets``. ``resources`` adds to what is served, ``handlers`` to the kinds of jobs
-    that run (tests, benchmarks)."""
+    """The whole product on ``sockets``."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         tracing = await _tracing(stack, settings)

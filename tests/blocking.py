@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIMIT = 0.25
-LOOK = LIMIT / 2
 TICK = 0.02
 # Frames of the culprit's stack; those further out are pytest's.
 SHOWN = 12
@@ -41,6 +40,7 @@ class LoopWatch:
         self._loop_thread = 0
         self._loop_native_thread = 0
         self._answered = True
+        self._limit = LIMIT
         self._found: list[Blocked] = []
         self._stack = ""
         self._ended = False
@@ -48,11 +48,11 @@ class LoopWatch:
         self._thread.start()
 
     @contextmanager
-    def watching(self, loop: asyncio.AbstractEventLoop) -> Iterator[list[Blocked]]:
+    def watching(self, loop: asyncio.AbstractEventLoop, *, limit: float = LIMIT) -> Iterator[list[Blocked]]:
         """For the thread that runs the loop. The list is filled when the block ends: empty, or the one longest stop."""
         found: list[Blocked] = []
         with self._changed:
-            self._loop, self._found = loop, found
+            self._loop, self._found, self._limit = loop, found, limit
             self._loop_thread, self._loop_native_thread = threading.get_ident(), threading.get_native_id()
             self._answered = True
             self._changed.notify()
@@ -100,13 +100,13 @@ class LoopWatch:
         self._answered = True
 
     def _judge(self, blocked: float) -> None:
-        if blocked < LOOK:
+        if blocked < self._limit / 2:
             self._stack = ""
             return
         # Early, and once: a look at the end of the stop may show whoever came after the culprit.
         self._stack = self._stack or self._stack_of_the_loop()
         longest = max((stop.seconds for stop in self._found), default=0.0)
-        if blocked >= LIMIT and blocked > longest and EXEMPT not in self._stack:
+        if blocked >= self._limit and blocked > longest and EXEMPT not in self._stack:
             self._found[:] = [Blocked(blocked, self._stack)]
 
     def _stack_of_the_loop(self) -> str:

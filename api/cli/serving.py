@@ -10,14 +10,16 @@ import uvloop
 from api.cli.main import EXIT_FAILED, EXIT_OK
 from api.listening import CannotListen
 from api.platform import SchemaBehind
-from api.serve import serve
+from api.serve import Handlers, Resources, no_handlers, no_resources, serve
 from config.loader import Configuration
 from config.logs import configure_logging
 from config.secrets import derive_key, known_secrets, obtain_secret
 from kernel.errors import SecureConnectError
 
 
-def run_server(configuration: Configuration) -> int:
+def run_server(
+    configuration: Configuration, *, resources: Resources = no_resources, handlers: Handlers = no_handlers
+) -> int:
     settings = configuration.settings
     secret = obtain_secret(settings.security, Path(settings.server.data_dir))
     logs = configure_logging(
@@ -27,7 +29,10 @@ def run_server(configuration: Configuration) -> int:
         catch_uncaught=True,
     )
     try:
-        in_time = uvloop.run(serve(settings, secret, access_log=logs.access, announce=_announce))
+        serving = serve(
+            settings, secret, access_log=logs.access, announce=_announce, resources=resources, handlers=handlers
+        )
+        in_time = uvloop.run(serving)
     except (CannotListen, SchemaBehind) as error:
         print(error, file=sys.stderr)
         return EXIT_FAILED

@@ -21,12 +21,16 @@ from api.http.wire import View, Wire
 from api.platform import Platform
 from kernel.jobrunner import Handler as JobHandler
 from kernel.jobs import Job, NewJob
+from kernel.mail import Mail
+from kernel.mailqueue import MailQueue
 from kernel.messagelog import MAX_READ, LogEntry
 from kernel.units import Transaction
 
 JOB = "product"
+# What the loop of a server under this load may stand still for at most.
+LOOP_LIMIT = 0.1
 # The kinds of writes, and where each goes: the last part of its path.
-WRITES = ("messages", "events", "jobs", "units", "objects", "shared")
+WRITES = ("messages", "events", "jobs", "units", "objects", "shared", "mails")
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS product_notes (key TEXT PRIMARY KEY, client TEXT NOT NULL, number INT NOT NULL)",
@@ -96,6 +100,7 @@ def stream_of(client: str) -> str:
 class Workload:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        self._mail = MailQueue(platform.jobs.queue)
 
     def resource(self) -> Resource:
         writes: Mapping[str, Handler] = {
@@ -105,6 +110,7 @@ class Workload:
             "units": self.write_unit,
             "objects": self.put_object,
             "shared": self.count,
+            "mails": self.post_mail,
         }
         endpoints = [_endpoint(name, handler) for name, handler in writes.items()]
         endpoints += [
@@ -113,6 +119,7 @@ class Workload:
             _endpoint("long-jobs", self.enqueue_long_job),
             _endpoint("plain", self.plain, limit="default"),
             _endpoint("login", self.plain, limit="login"),
+            _endpoint("tables", self.make_tables),
             _endpoint("vitals", self.vitals),
         ]
         return Resource("product", "For tests", endpoints)
@@ -168,6 +175,11 @@ class Workload:
         total = await self._platform.ephemeral.counters.increment(f"product:{body.client}", ttl=600)
         return Written(place=str(total))
 
+    async def post_mail(self, call: Call, body: Write) -> Written:
+        mail = Mail(body.key.replace("/", "."), f"{body.client}@example.org", f"number {body.number}", body.payload)
+        await self._mail.post(mail)
+        return Written(place=str(body.number))
+
     async def begin_upload(self, call: Call, body: Upload) -> UploadUrl:
         signed = await self._platform.objects.signer.sign_put(
             f"uploads/{body.name}", expires_in=600, content_type="text/plain", size=body.size
@@ -179,6 +191,9 @@ class Workload:
 
     async def plain(self, call: Call) -> None:
         return None
+
+    async def make_tables(self, call: Call) -> None:
+        await create_tables(self._platform)
 
     async def vitals(self, call: Call) -> Vitals:
         return Vitals(tasks=len(asyncio.all_tasks()))
