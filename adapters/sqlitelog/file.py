@@ -12,10 +12,11 @@ Preparation = Callable[[sqlite3.Connection], None]
 # Another process holding the file (a backup tool, a second server) is waited for this long, then named as the cause.
 BUSY_SECONDS = 1.0
 
-# Measured with 1 KiB bodies: pages of 8 KiB and a checkpoint every 16 MiB write the least per entry and keep the
-# slowest batch (the one that checkpoints) near 10 ms.
-PAGE_SIZE = 8192
-CHECKPOINT_PAGES = 2000
+# Measured with 1 KiB bodies over 1,000 conversations: pages of 4 KiB write a quarter less per entry than those of
+# 8 KiB (15 KB, checkpoints included; most of it is index pages) and are no slower. A checkpoint every 16 MiB keeps
+# the batch that makes it near 10 ms on a quiet disk.
+PAGE_SIZE = 4096
+CHECKPOINT_PAGES = 4000
 WAL_KEPT = 64 << 20
 
 # A rowid table with two narrow indexes: bodies are appended in the order they come, where a table clustered by
