@@ -5,9 +5,7 @@ from __future__ import annotations
 import ssl
 from enum import Enum
 
-from sqlalchemy.exc import DBAPIError, StatementError
-
-from kernel.errors import SecureConnectError
+from sqlalchemy.exc import DBAPIError
 
 
 class Phase(Enum):
@@ -80,8 +78,6 @@ _REFUSES_WRITES: dict[str | int, str] = {"25006": "the server accepts no writes"
 
 def translate(error: Exception, phase: Phase, *, read_only: bool) -> Exception | None:
     """The exception to raise in place of ``error``, or None when it is not about the store's health."""
-    if isinstance(error, StatementError) and isinstance(error.orig, SecureConnectError):
-        return error.orig  # a column type refused a value
     if not isinstance(error, DBAPIError):
         return _translate_connecting(error) if phase is Phase.CONNECTING and isinstance(error, OSError) else None
     sqlite_code = getattr(error.orig, "sqlite_errorcode", None)

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import event, text
-from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -19,7 +19,7 @@ from adapters.guard import Guard
 from adapters.sql.errors import Phase, translate
 from kernel.breaker import Circuit
 from kernel.clock import Clock
-from kernel.errors import DependencyUnavailable, Overloaded
+from kernel.errors import DependencyUnavailable, Overloaded, SecureConnectError
 from kernel.health import ProbeResult
 from kernel.metrics import Metrics
 
@@ -242,6 +242,8 @@ class _Unit(Generic[Result]):
         try:
             return await self._run()
         except Exception as error:
+            if isinstance(error, StatementError) and isinstance(error.orig, SecureConnectError):
+                raise error.orig from None  # a column type refused a value
             translated = translate(error, self._phase, read_only=self._read_only)
             if translated is None:
                 raise

@@ -64,6 +64,10 @@ def _engine(path: Path, *, size: int, begin: str, pragmas: tuple[str, ...]) -> A
         connect_args={"isolation_level": None, "timeout": BUSY_SECONDS, "cached_statements": 512},
     )
 
+    # A streamed result that is left half read would keep its snapshot beyond its transaction and show it to the
+    # next unit, so there are none: every store reads in pages.
+    engine.dialect.supports_server_side_cursors = False
+
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         cursor = connection.cursor()

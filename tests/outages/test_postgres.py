@@ -17,6 +17,7 @@ from adapters.sql.migrate import upgrade
 from adapters.sql.units import sql_of
 from kernel.breaker import Circuit
 from kernel.errors import DependencyUnavailable
+from kernel.metrics import Metrics
 from kernel.units import Transaction
 from tests.adapters.sql.relational import add_note, create_notes, noted, opened, settings_for
 from tests.services.cut import CutProxy
@@ -216,14 +217,44 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer(
     assert unanswered.exception() or unanswered.cancelled()
 
 
+async def test_a_unit_that_ran_out_of_time_leaves_nothing_to_wait_for(proxy: CutProxy, database: Database) -> None:
+    """No connection held while a farewell or a cancellation is sent to a server that does not answer."""
+
+    async def stall_midway(transaction: Transaction) -> None:
+        await noted(transaction)
+        proxy.stall()
+        await noted(transaction)
+
+    with pytest.raises(DependencyUnavailable):
+        await database.units.read(stall_midway)
+    assert database.writes.in_use == 0
+    assert database.writes.open_connections == 0
+    assert not [task for task in asyncio.all_tasks() if "asyncpg" in repr(task.get_coro())]
+
+
 async def test_restarting_an_idle_server_is_not_noticed(
-    postgres: PostgresService, database: Database, direct_url: str
+    postgres: PostgresService, proxy: CutProxy, direct_url: str, tmp_path: Path
 ) -> None:
-    await database.units.write(lambda unit: add_note(unit, 1))
-    await asyncio.to_thread(postgres.kill)
-    await asyncio.to_thread(postgres.start)
-    await database.units.write(lambda unit: add_note(unit, 2))
-    assert await database.units.read(noted) == [1, 2]
+    metrics = Metrics()
+    url = make_url(direct_url).set(port=proxy.port).render_as_string(hide_password=False)
+
+    async with opened(settings_for(url, timeout=5), tmp_path, metrics=metrics) as database:
+        together = asyncio.Barrier(5)
+
+        async def five_at_once(transaction: Transaction) -> int:
+            backend: int = (await sql_of(transaction).connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            await together.wait()
+            return backend
+
+        before = await asyncio.gather(*(database.units.read(five_at_once) for _ in range(5)))
+        await asyncio.to_thread(postgres.kill)
+        await asyncio.to_thread(postgres.start)
+        after = await asyncio.gather(*(database.units.read(five_at_once) for _ in range(5)))
+        assert len({*before, *after}) == 10
+    errors = metrics.registry.get_sample_value(
+        "secureconnect_dependency_errors_total", {"dependency": "database", "reason": "outage"}
+    )
+    assert errors == 0
 
 
 async def test_a_connection_the_administrator_ends_costs_nothing_before_the_commit(

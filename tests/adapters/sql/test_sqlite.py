@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.exc import InvalidRequestError
 
 from adapters.sql.sqlite import FILE_NAME
 from adapters.sql.units import sql_of
 from kernel.errors import DependencyUnavailable
 from kernel.units import Transaction
-from tests.adapters.sql.relational import add_note, create_notes, noted, opened, settings_for
+from tests.adapters.sql.relational import add_note, create_notes, noted, notes, opened, settings_for
 
 
 async def test_its_files_belong_to_their_owner_alone(tmp_path: Path) -> None:
@@ -47,6 +48,18 @@ async def test_reads_go_on_while_a_unit_writes(tmp_path: Path) -> None:
 
         assert await database.units.write(look_from_outside) == []
         assert await database.units.read(noted) == [1]
+
+
+async def test_results_are_not_streamed(tmp_path: Path) -> None:
+    """One left half read would show the next unit on its connection the past."""
+
+    async def stream(transaction: Transaction) -> None:
+        await sql_of(transaction).connection.stream(select(notes))
+
+    async with opened(settings_for(""), tmp_path) as database:
+        await create_notes(database)
+        with pytest.raises(InvalidRequestError, match="server side cursors"):
+            await database.units.read(stream)
 
 
 async def test_a_file_that_is_no_database_is_an_outage_with_its_cause(tmp_path: Path) -> None:
