@@ -5,19 +5,22 @@ from __future__ import annotations
 
 import asyncio
 
+from redis.exceptions import ConnectionError as RedisConnectionError
+
 from adapters.fanout import EventQueue, Fanout
 from adapters.redis.connections import dialler
-from adapters.redis.hub import Hub
+from adapters.redis.hub import CONNECTION_LOST, Hub
 from config.sections import Redis
 from config.values import Secret
+from kernel.bus import EventsLost
 from kernel.metrics import Metrics
 from tests.clocks import VirtualClock
 
 CONFIRMED: list[bytes | int] = [b"subscribe", b"e:a", 1]
 
 
-async def never() -> bool:
-    raise AssertionError("nobody connects here")
+async def nothing_is_lost() -> bool:
+    return True
 
 
 class Listening:
@@ -27,7 +30,9 @@ class Listening:
     async def prepared(cls) -> Listening:
         fanout = Fanout(Metrics())
         dial = await dialler(Redis(url=Secret("redis://localhost")))
-        return cls(fanout, Hub(dial, prefix="e:", fanout=fanout, ask_epoch=never, timeout=1, clock=VirtualClock()))
+        return cls(
+            fanout, Hub(dial, prefix="e:", fanout=fanout, ask_epoch=nothing_is_lost, timeout=1, clock=VirtualClock())
+        )
 
     def __init__(self, fanout: Fanout, hub: Hub) -> None:
         self.fanout = fanout
@@ -99,3 +104,21 @@ async def test_changes_between_two_writes_are_told_as_their_sum() -> None:
         listening.leave(listening.add())
     assert listening.write().count(b"SUBSCRIBE") == 1
     assert listening.write() == b""
+
+
+async def test_a_loss_is_told_when_every_channel_is_back_and_not_before() -> None:
+    listening = await Listening.prepared()
+    queue = listening.add()
+    async with asyncio.TaskGroup() as session:
+        listening.hub._opened(session)
+        listening.write()
+        listening.receive(CONFIRMED)
+    listening.hub._lost(RedisConnectionError("cut"))
+    async with asyncio.TaskGroup() as session:
+        listening.hub._opened(session)
+        telling = asyncio.ensure_future(queue.get())
+        listening.write()
+        await asyncio.sleep(0)
+        assert not telling.done()
+        listening.receive(CONFIRMED)
+    assert await telling == EventsLost(frozenset({"a"}), CONNECTION_LOST)
