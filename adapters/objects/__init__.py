@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from adapters.objects.local import open_local
-from adapters.objects.s3 import open_s3
 from adapters.objects.store import ObjectStore
 from config import sections
 from kernel.clock import Clock
@@ -26,6 +25,8 @@ def open_objects(
 ) -> AbstractAsyncContextManager[ObjectStore]:
     """``signing_key`` and ``base_url`` (where this process is reached) are for the local store's signed URLs."""
     if settings.endpoint:
+        from adapters.objects.s3 import open_s3  # noqa: PLC0415 - only who uses a store pays for importing its client
+
         return open_s3(settings, clock=clock, metrics=metrics)
     return open_local(
         settings, data_dir=data_dir, signing_key=signing_key, base_url=base_url, clock=clock, metrics=metrics
