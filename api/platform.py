@@ -43,6 +43,8 @@ _log = structlog.stdlib.get_logger("api.platform")
 # Stores that start together with us (a compose file, a rebooted machine) get this long to be there.
 PATIENCE_SECONDS = 60.0
 RETRY_SECONDS = 0.5
+# Of the shutdown deadline, for running jobs to finish. See api/server.py for what comes before.
+JOBS_SHARE = 0.15
 
 # The purpose of the key that signs URLs of the local object store.
 OBJECT_URLS = "object urls"
@@ -127,7 +129,7 @@ async def running_jobs(platform: Platform, handlers: Mapping[str, Handler]) -> A
         dead_letters=platform.jobs.dead_letters,
         clock=platform.clock,
         metrics=platform.metrics,
-        drain=settings.server.shutdown_timeout / 4,
+        drain=settings.server.shutdown_timeout * JOBS_SHARE,
     )
     async with runner:
         yield runner

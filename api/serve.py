@@ -36,9 +36,6 @@ _log = structlog.stdlib.get_logger("api.serve")
 # larger, rarer sweeps than Python's default of 700 allocations.
 GC_THRESHOLDS = (20_000, 20, 20)
 
-# What stays of the shutdown deadline for flushing and closing stores once the server itself has stopped.
-STORES_SHARE = 0.35
-
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -93,7 +90,7 @@ async def serve(
         await stop.wait()
         announce(f"stopping, at most {settings.server.shutdown_timeout:g} s ...")
         try:
-            async with asyncio.timeout(settings.server.shutdown_timeout * (1 + STORES_SHARE)):
+            async with asyncio.timeout(settings.server.shutdown_timeout):
                 await server.__aexit__(None, None, None)
         except TimeoutError:
             deadline_missed = True

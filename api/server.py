@@ -19,10 +19,15 @@ from kernel.metrics import Metrics
 _log = structlog.stdlib.get_logger("api.server")
 
 BACKLOG = 1024
-# Shares of the shutdown deadline: requests first, then goodbyes on sockets; the stores get what is left.
-REQUESTS_SHARE = 0.6
-SOCKETS_SHARE = 0.2
+# Shares of the shutdown deadline: requests first, then goodbyes on sockets, then what is cut may clean up. The jobs
+# (api/platform.py) and the stores get what is left.
+REQUESTS_SHARE = 0.5
+SOCKETS_SHARE = 0.1
+CUT_SHARE = 0.05
 POLL_SECONDS = 0.02
+# Turns of the loop in which whoever knocked, or had sent a request, before we were told to stop is let in and heard:
+# one to accept, one to read, one to begin, and as many again for a loop that is behind.
+TURNS = 6
 
 
 class HttpServer:
@@ -35,7 +40,8 @@ class HttpServer:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._clock = clock
-        self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+        cut = settings.shutdown_timeout * CUT_SHARE
+        self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=cut)
         self._servers: list[asyncio.Server] = []
 
     async def start(self, bound: BoundSockets) -> None:
@@ -59,11 +65,14 @@ class HttpServer:
                 raise cannot_listen(error, *bound.addresses[0]) from error
 
     async def stop(self, deadline: float) -> None:
-        """Stop accepting, let requests finish, tell sockets, cut what is left; done by ``deadline`` (monotonic)."""
+        """Stop accepting, let requests finish, tell sockets, cut what is left; done well before ``deadline``
+        (monotonic). Whoever had sent a request before this was called is answered."""
+        total = max(0.0, deadline - self._clock.monotonic())
         self._lifecycle.stop()
+        for _ in range(TURNS):
+            await asyncio.sleep(POLL_SECONDS)
         for server in self._servers:
             server.close()
-        total = max(0.0, deadline - self._clock.monotonic())
         unfinished = await self._finish_requests(total * REQUESTS_SHARE)
         await self._lifecycle.close_sockets("server is stopping", within=total * SOCKETS_SHARE)
         await self._runner.cleanup()
@@ -72,11 +81,13 @@ class HttpServer:
     async def _finish_requests(self, within: float) -> int:
         """Wait for handlers other than those of registered sockets, which end by being told."""
         until = self._clock.monotonic() + within
-        while True:
-            left = self._lifecycle.requests_running - self._lifecycle.open_sockets()
-            if left <= 0 or self._clock.monotonic() >= until:
-                return max(0, left)
+        quiet = 0
+        left = 0
+        while quiet < TURNS and self._clock.monotonic() < until:
             await asyncio.sleep(POLL_SECONDS)
+            left = max(0, self._lifecycle.requests_running - self._lifecycle.open_sockets())
+            quiet = 0 if left else quiet + 1
+        return left
 
 
 def _refuse(status: int, code: str, detail: str) -> web.Response:
