@@ -178,7 +178,7 @@ async def test_waiting_gives_up_when_nothing_comes(streams: DurableStreams) -> N
     await streams.append("elsewhere", b"x")
     started = time.monotonic()
     assert not await streams.wait("room", after=1, timeout=0.3)
-    assert 0.3 <= time.monotonic() - started < 1
+    assert 0.29 <= time.monotonic() - started < 1  # timers count in whole milliseconds
 
 
 async def test_a_waiting_reader_hears_soon_of_what_another_node_appends(nodes: TwoNodes) -> None:
