@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 import msgspec
@@ -32,8 +33,8 @@ pytestmark = [
 ]
 
 TIMEOUT = 1.0
-# A typed error within the timeout and a fifth; beyond that the scheduling of a busy machine.
-LATEST = TIMEOUT * 1.2 + 0.15
+# A typed error within the timeout and a fifth; beyond that only what a busy machine keeps everyone waiting.
+LATEST = TIMEOUT * 1.2
 RECOVERY = 2.0
 TOLD_WITHIN = 2.0
 OUTAGE = 3.0
@@ -70,40 +71,46 @@ def stores(request: pytest.FixtureRequest) -> Stores:
 
 @pytest.fixture
 def settings(stores: Stores, tmp_path: Path) -> Settings:
-    made = scaled_settings(tmp_path, stores)
-    soon = Duration(TIMEOUT)
-    replace = msgspec.structs.replace
-    return replace(
-        made,
-        database=replace(made.database, timeout=soon),
-        redis=replace(made.redis, timeout=soon),
-        messages=replace(made.messages, timeout=soon),
-        objects=replace(made.objects, timeout=soon, stall_timeout=soon),
-        mail=replace(made.mail, timeout=Duration(0.9)),
-    )
+    return scaled_settings(tmp_path, stores)
 
 
-def through(settings: Settings, victim: Victim, port: int) -> Settings:
-    """The same stores, ``victim`` at another port of this machine."""
-    replace = msgspec.structs.replace
-    if victim.service == "postgres":
-        url = make_url(settings.database.url.reveal()).set(port=port).render_as_string(hide_password=False)
-        return replace(settings, database=replace(settings.database, url=Secret(url)))
-    if victim.service == "redis":
-        return replace(settings, redis=replace(settings.redis, url=Secret(f"redis://127.0.0.1:{port}/0")))
-    if victim.service == "cassandra":
-        return replace(settings, messages=replace(settings.messages, cassandra_port=port))
-    if victim.service == "s3":
-        return replace(settings, objects=replace(settings.objects, endpoint=f"http://127.0.0.1:{port}"))
-    return replace(settings, mail=replace(settings.mail, port=port))
+def breaking(settings: Settings, victim: Victim, port: int) -> Settings:
+    """The same stores, ``victim`` at another port of this machine, and only it on a short timeout: the others share
+    a busy machine with the tests."""
+    replace, soon = msgspec.structs.replace, Duration(TIMEOUT)
+    match victim.service:
+        case "postgres":
+            url = make_url(settings.database.url.reveal()).set(port=port).render_as_string(hide_password=False)
+            return replace(settings, database=replace(settings.database, url=Secret(url), timeout=soon))
+        case "redis":
+            url = f"redis://127.0.0.1:{port}/0"
+            return replace(settings, redis=replace(settings.redis, url=Secret(url), timeout=soon))
+        case "cassandra":
+            return replace(settings, messages=replace(settings.messages, cassandra_port=port, timeout=soon))
+        case "s3":
+            endpoint = f"http://127.0.0.1:{port}"
+            objects = replace(settings.objects, endpoint=endpoint, timeout=soon, stall_timeout=soon)
+            return replace(settings, objects=objects)
+        case _:
+            return replace(settings, mail=replace(settings.mail, port=port, timeout=soon))
 
 
-def held_by(server: Service) -> int:
-    """Connections as the server sees them."""
-    return sum(
-        connection.laddr[1:] == (server.port,) and connection.status == psutil.CONN_ESTABLISHED
-        for connection in psutil.net_connections("tcp")
-    )
+async def held_by(server: Service) -> int:
+    """Connections as the server sees them; listing all there are takes its time."""
+
+    def count() -> int:
+        return sum(
+            connection.laddr[1:] == (server.port,) and connection.status == psutil.CONN_ESTABLISHED
+            for connection in psutil.net_connections("tcp")
+        )
+
+    return await asyncio.to_thread(count)
+
+
+async def nothing_held_by(server: Service) -> None:
+    async with asyncio.timeout(5):
+        while await held_by(server):
+            await asyncio.sleep(0.1)
 
 
 @dataclass
@@ -115,6 +122,7 @@ class Watch:
     ready: list[int] = field(default_factory=list)
     live: list[int] = field(default_factory=list)
     healthy_at: float = 0.0
+    lag: float = 0.0
 
     def judge(self, victim: Victim, began: float) -> None:
         assert self.told_at is not None
@@ -135,7 +143,9 @@ class Watch:
                 self.told_at = time.monotonic()
             if report["status"] == "ok":
                 self.healthy_at = time.monotonic()
+            began = time.monotonic()
             await asyncio.sleep(0.05)
+            self.lag = max(self.lag, time.monotonic() - began - 0.05)
 
 
 @asynccontextmanager
@@ -185,7 +195,7 @@ async def test_an_outage_of_one_store_is_that_and_no_more(
     spared = [write for write in workload.WRITES if write not in victim.writes]
     circuit = f'dependency_circuit_open{{dependency="{victim.dependency}"}}'
     async with line_to(server, outage) as line:
-        async with node(through(settings, victim, line.port)) as product:
+        async with node(breaking(settings, victim, line.port)) as product:
             async with running_load(product.url, clients()) as load:
                 await load.succeeds(*workload.WRITES, since=time.monotonic(), within=15)
                 assert not load.failures(*workload.WRITES)
@@ -204,14 +214,14 @@ async def test_an_outage_of_one_store_is_that_and_no_more(
                     await until(lambda: watch.healthy_at > back, within=10)
                     healthy = time.monotonic() - back
                 await asyncio.sleep(0.5)
-                assert held_by(server) <= victim.connections
+                assert await held_by(server) <= victim.connections
                 assert await metric(product, circuit) == 0
             report(load, victim, recovered, healthy)
             assert recovered < RECOVERY
             assert healthy < RECOVERY
-            judge(load, victim, spared, back)
+            judge(load, victim, spared, back, watch.lag)
             await everything_acknowledged_is_there(product, stores, load)
-        await until(lambda: held_by(server) == 0, within=5)
+        await nothing_held_by(server)
 
 
 def report(load: Load, victim: Victim, recovered: float, healthy: float) -> None:
@@ -219,7 +229,7 @@ def report(load: Load, victim: Victim, recovered: float, healthy: float) -> None
     print(f"slowest failure {slowest:.3f} s, recovered in {recovered:.3f} s, healthy in {healthy:.3f} s")
 
 
-def judge(load: Load, victim: Victim, spared: list[str], back: float) -> None:
+def judge(load: Load, victim: Victim, spared: list[str], back: float, lag: float) -> None:
     assert not load.failures(*spared)
     assert not [failure for failure in load.failures(*victim.writes) if failure.ended_at > back + RECOVERY]
     for failure in load.failures(*victim.writes):
@@ -227,10 +237,10 @@ def judge(load: Load, victim: Victim, spared: list[str], back: float) -> None:
         assert failure.content_type == PROBLEM
         assert failure.retry_after is not None
         assert 1 <= failure.retry_after <= 5
-        assert failure.seconds < LATEST
+        assert failure.seconds < LATEST + lag
     if victim.writes:
         assert all(client.failures for client in load.of(*victim.writes))
-    assert all(seconds < LATEST for client in load.of(*spared) for seconds in client.seconds)
+    assert median(seconds for client in load.of(*spared) for seconds in client.seconds) < TIMEOUT / 2
 
 
 async def everything_acknowledged_is_there(product: Product, stores: Stores, load: Load) -> None:
@@ -266,7 +276,7 @@ async def everything_posted_arrives(stores: Stores, load: Load) -> None:
 async def test_without_redis_passwords_are_guarded_and_the_rest_goes_on(
     stores: Stores, settings: Settings, outage: str
 ) -> None:
-    async with line_to(stores.redis, outage) as line, node(through(settings, VICTIMS["redis"], line.port)) as product:
+    async with line_to(stores.redis, outage) as line, node(breaking(settings, VICTIMS["redis"], line.port)) as product:
         async with product.client.post("/v1/product/login") as answer:
             assert answer.status == 204
         await line.begin()
@@ -278,7 +288,7 @@ async def test_without_redis_passwords_are_guarded_and_the_rest_goes_on(
             async with product.client.post("/v1/product/login") as answer:
                 assert (answer.status, (await answer.json())["code"]) == (503, "dependency_unavailable")
                 assert int(answer.headers["Retry-After"]) >= 1
-            assert time.monotonic() - began < 2 * LATEST
+            assert time.monotonic() - began < 2 * LATEST + 0.3
         assert await metric(product, "rate_limit_degraded_total") == 8
         for _ in range(100):
             await asked(product, "plain")
