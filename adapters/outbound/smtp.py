@@ -72,7 +72,7 @@ class SmtpMailer:
                 await server.connect()
             yield server
             # The mail is accepted; whether the server hears our goodbye changes nothing.
-            with suppress(aiosmtplib.SMTPException, OSError):
+            with _heeding_cancellation(), suppress(aiosmtplib.SMTPException, OSError):
                 await server.execute_command(b"QUIT", timeout=_GOODBYE)
         finally:
             await server.hang_up()
@@ -125,8 +125,9 @@ class _Connection(aiosmtplib.SMTP):
         self.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE):
-                while self._ending is not None and self._ending.transport is not None:
-                    await asyncio.sleep(0)  # noqa: ASYNC110 - the client announces its end to no one
+                # The client announces its end to no one.
+                while self._ending is not None and self._ending.transport is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
 
 
 class SmtpServer:
@@ -151,7 +152,8 @@ def _verdicts() -> Iterator[None]:
     greylisted recipient is no outage.
     """
     try:
-        yield
+        with _heeding_cancellation():
+            yield
     except OUTAGES:
         raise
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -166,6 +168,19 @@ def _verdicts() -> Iterator[None]:
         raise _unavailable(f"it answered {error.code}") from error
     except aiosmtplib.SMTPException as error:
         raise _unavailable("it does not offer what mail.security or mail.username ask for") from error
+
+
+@contextmanager
+def _heeding_cancellation() -> Iterator[None]:
+    """The client waits with Python 3.11's wait_for, which loses a cancellation that comes together with an answer:
+    the task would go on for ever, and our timeouts with it."""
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    try:
+        yield
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _of_mail(code: int) -> DependencyUnavailable | Unprocessable:

@@ -119,3 +119,19 @@ async def test_a_sender_that_is_none_is_refused_at_start_up(tmp_path: Path, send
             metrics=Metrics(),
         ):
             pytest.fail("opened with an impossible sender")
+
+
+async def test_a_send_cancelled_at_any_moment_is_cancelled(sink: SmtpSink) -> None:
+    """An answer that comes together with the cancellation must not make it forgotten."""
+    interrupted = 0
+    async with smtp(sink, sink.port) as outgoing:
+        for turns in range(60):
+            task = asyncio.create_task(outgoing.mailer.send(some_mail()))
+            await asyncio.sleep(0.0005)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if task.cancel():
+                interrupted += 1
+                await asyncio.wait({task})
+                assert task.cancelled()
+    assert interrupted > 10
