@@ -107,6 +107,8 @@ class Connection(RequestHandler):
         """What never became a request: answered in the same form as every other error, then closed."""
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer was sent already")
+        if isinstance(exc, ConnectionError):
+            raise exc  # its client is gone: no fault of ours, and nobody to tell
         self._numbers.cut["malformed"].inc()
         if isinstance(exc, LineTooLong):
             response = self._refuse(431, "headers_too_large", f"A request line or header is over {MAX_LINE} bytes.")

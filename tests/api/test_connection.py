@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -176,6 +179,24 @@ async def test_a_malformed_chunked_body_is_400_and_the_server_lives_on() -> None
                 assert (await reader.read()).split(b" ")[1] == b"400"
         async with server.client.get("/health/live") as answer:
             assert answer.status == 200
+
+
+async def test_a_client_that_resets_its_connection_half_way_is_nobodys_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async with running() as server:
+        async with raw(server) as (_, writer):
+            writer.write(b"POST /v1/notes HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+            await writer.drain()
+            async with asyncio.timeout(5):
+                while not server.lifecycle.requests_running:
+                    await asyncio.sleep(0.01)
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        async with asyncio.timeout(5):
+            while server.lifecycle.requests_running:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+        assert cut(server, "malformed") == 0
 
 
 async def test_connections_beyond_the_bound_are_refused_and_room_is_found_again() -> None:
