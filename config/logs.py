@@ -35,6 +35,8 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 # Libraries that tell at length what we say ourselves; their warnings still come through.
 _TALKATIVE = ("alembic", "cassandra", "sqlalchemy")
+# Libraries whose debugging lines quote what they carry: the parameters of statements, the payloads of events.
+_QUOTING = ("aiosqlite", "redis", "sqlalchemy")
 # What a caller cannot have written needs no look for secrets: an id of ours, a method there is.
 _OWN_REQUEST_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{1,16}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -258,10 +260,11 @@ def _route_stdlib(composer: Composer, redactor: Redactor, writer: LogWriter, lev
         logging.captureWarnings(False)
 
     undo.callback(restore)
-    if level > logging.DEBUG:
-        for logger in map(logging.getLogger, _TALKATIVE):
+    muted = {logging.WARNING: _TALKATIVE if level > logging.DEBUG else (), logging.INFO: _QUOTING}
+    for least, names in muted.items():
+        for logger in map(logging.getLogger, names):
             undo.callback(logger.setLevel, logger.level)
-            logger.setLevel(max(level, logging.WARNING))
+            logger.setLevel(max(level, least, logger.level))
     root.handlers[:] = [route]
     root.setLevel(level)
     logging.captureWarnings(True)

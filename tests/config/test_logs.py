@@ -64,6 +64,14 @@ def test_talkative_libraries_are_only_heard_when_something_is_wrong_or_asked_for
     assert heard("debug") == ["Context impl", "odd"]
 
 
+@pytest.mark.parametrize("library", ["aiosqlite", "redis.connection", "sqlalchemy.engine"])
+def test_libraries_that_quote_what_they_carry_are_never_debugged(out: Path, library: str) -> None:
+    with logging_to(out, Logging(level="debug")):
+        logging.getLogger(library).debug("executing INSERT with ('dear diary',)")
+        logging.getLogger(library).warning("odd")
+    assert [line["event"] for line in lines_of(out)] == ["odd"]
+
+
 def test_warnings_of_python_are_lines(out: Path) -> None:
     with logging_to(out), warnings.catch_warnings():
         warnings.simplefilter("always")
