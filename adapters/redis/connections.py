@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,10 +25,23 @@ LONGEST_DIAL = 1.0
 
 
 class PlainConnection(Connection):
-    def abort(self) -> None:
-        """Close without waiting for a peer that may never read what is still unsent."""
-        if self._writer is not None:
-            self._writer.transport.abort()
+    _opened: asyncio.StreamWriter | None = None
+
+    async def _connect(self) -> None:
+        await super()._connect()  # type: ignore[no-untyped-call] # redis-py leaves it so
+        # redis-py forgets the writer before it is closed.
+        self._opened = self._writer
+
+    async def abort(self) -> None:
+        """Close without farewell: the peer may never read what is still unsent, or never end a TLS session.
+        The socket is gone when this returns."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.transport.abort()
+            with suppress(OSError):
+                async with asyncio.timeout(LONGEST_DIAL):
+                    await opened.wait_closed()
+        await self.disconnect(nowait=True)
 
 
 class TlsConnection(SSLConnection, PlainConnection):

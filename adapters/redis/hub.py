@@ -61,6 +61,7 @@ class Hub(Link):
         # removing in a hurry cannot pile up commands.
         self._untold: dict[str, None] = {}
         self._open = False
+        self._settled = False
         self._was_lost = False
         self._next_pause = FIRST_PAUSE
         self._heard_at = 0.0
@@ -89,7 +90,7 @@ class Hub(Link):
                 await asyncio.shield(confirmation.done)
 
     def require_listening(self) -> None:
-        if self._fanout.channels() and not self._open:
+        if self._fanout.channels() and not self._settled:
             raise RedisConnectionError("events cannot be received; the log names the cause")
 
     def _tell(self, channel: str) -> None:
@@ -115,6 +116,7 @@ class Hub(Link):
 
     async def _announce(self, channels: list[str]) -> None:
         await self.confirmed(channels)
+        self._settled = True
         self._next_pause = FIRST_PAUSE
         if self._was_lost:
             self._was_lost = False
@@ -176,7 +178,7 @@ class Hub(Link):
 
     def _lost(self, error: RedisConnectionError) -> None:
         self._was_lost = self._was_lost or self._open
-        self._open = False
+        self._open = self._settled = False
         for confirmation in self._confirmations.values():
             confirmation.unanswered = 0
         if self._fanout.channels():

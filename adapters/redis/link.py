@@ -77,8 +77,7 @@ class Link(ABC):
                 tasks.create_task(self._read())
                 tasks.create_task(self._watch())
         finally:
-            self._connection.abort()
-            await self._connection.disconnect(nowait=True)
+            await self._connection.abort()
 
     def _reported(self, error: Exception) -> RedisConnectionError:
         """What callers are told: never the server's address, which only the log gets, once per outage."""
