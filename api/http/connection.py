@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
@@ -119,6 +119,11 @@ class Connection(RequestHandler):
             response = self._refuse(500, "internal_error", "Something failed here.")
         response.force_close()
         return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        # The rest of a body is read and thrown away after its answer; that it is broken too is its sender's affair.
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
 
     def _check_headers(self) -> None:
         """Once per connection: later requests on it have the keep-alive timeout to arrive, headers and all."""

@@ -181,6 +181,18 @@ async def test_a_malformed_chunked_body_is_400_and_the_server_lives_on() -> None
             assert answer.status == 200
 
 
+async def test_a_body_that_is_not_compressed_as_it_says_is_400_and_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running() as server, raw(server) as (reader, writer):
+        head = b"POST /v1/notes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+        writer.write(head + b"Content-Length: 30\r\n\r\nnot gzip at all")
+        assert (await reader.readuntil(b"\r\n")).split()[1] == b"400"
+        writer.write(b"nor is the rest")
+        await closes_within(reader, 5)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 async def test_a_client_that_resets_its_connection_half_way_is_nobodys_fault(caplog: pytest.LogCaptureFixture) -> None:
     async with running() as server:
         async with raw(server) as (_, writer):
