@@ -20,11 +20,8 @@ PATIENCE = 1.0
 PAUSE = 0.01
 KINDS = frozenset({"tasks", "threads", "descriptors"})
 
-# Started once, for the whole process, by whoever needs them first.
-LASTING_THREADS = (
-    "service-starter",  # tests/services/process.py
-    "event_loop",  # the Cassandra driver's reactor, shared by every cluster of a process
-)
+# The Cassandra driver's reactor: started once by whoever needs it first, then shared by every cluster of the process.
+LASTING_THREAD = "event_loop"
 # What such a reactor holds.
 LASTING_DESCRIPTORS = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]", "pipe:[")
 
@@ -43,11 +40,11 @@ class Holdings:
         return cls(frozenset(threading.enumerate()), Counter(_descriptors()))
 
     def new_threads(self, later: Holdings) -> list[threading.Thread]:
-        return [thread for thread in later.threads - self.threads if not thread.name.startswith(LASTING_THREADS)]
+        return [thread for thread in later.threads - self.threads if not thread.name.startswith(LASTING_THREAD)]
 
     def new_descriptors(self, later: Holdings) -> list[str]:
         new = list((later.descriptors - self.descriptors).elements())
-        if any(thread.name.startswith(LASTING_THREADS) for thread in later.threads - self.threads):
+        if any(thread.name.startswith(LASTING_THREAD) for thread in later.threads - self.threads):
             new = [name for name in new if not name.startswith(LASTING_DESCRIPTORS)]
         return new
 

@@ -23,8 +23,8 @@ def the_culprit() -> None:
 
 
 def the_calculating_culprit() -> None:
-    end = time.monotonic() + 2 * LIMIT
-    while time.monotonic() < end:
+    end = time.thread_time() + 2 * LIMIT
+    while time.thread_time() < end:
         pass
 
 
@@ -36,7 +36,7 @@ async def test_a_callback_that_holds_the_loop_up_is_shown(watch: LoopWatch, culp
         culprit()
         await asyncio.sleep(0)
     (stop,) = blocked
-    assert LIMIT <= stop.seconds < 3 * LIMIT
+    assert stop.seconds >= LIMIT
     assert culprit.__name__ in stop.stack
 
 

@@ -22,7 +22,7 @@ from tests.services.smtp import SmtpSink
 AnyService = TypeVar("AnyService", bound=Service)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def service_session() -> Iterator[Session]:
     session = Session()
     try:

@@ -6,6 +6,7 @@ signal), and the next session, which reads what a killed one left behind (``Sess
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pwd
@@ -21,6 +22,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -34,7 +36,8 @@ PORTS = range(20_000, 32_000)
 
 NOBODY = "nobody"
 STOP_TIMEOUT = 10.0
-DIRECTORY_PREFIX = "secureconnect-tests-"
+OWNER = "owner"
+DIRECTORY_PREFIX = "secureconnect-servers-"
 
 
 class ServiceFailed(Exception):
@@ -73,7 +76,7 @@ class Session:
         self.directory.chmod(0o711)
         self._processes = self.directory / "processes"
         self._processes.mkdir(mode=0o700)
-        self.record("owner", os.getpid())
+        self._owner = _own(self._processes / OWNER)
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="service-starter")
         self._starter.submit(int).result()
         self._services: list[Service] = []
@@ -118,6 +121,7 @@ class Session:
             keep_log(service.log)
         self._starter.shutdown()
         shutil.rmtree(self.directory, ignore_errors=True)
+        self._owner.close()
 
 
 def keep_log(log: Path) -> None:
@@ -134,13 +138,31 @@ def _remove_leftovers() -> None:
         with suppress(OSError, ValueError, KeyError):
             if directory.is_symlink() or directory.stat().st_uid != os.geteuid():
                 continue
-            if _recorded(directory / "processes" / "owner.json") is not None:
+            if not _is_orphaned(directory / "processes" / OWNER):
                 continue
             for entry in (directory / "processes").glob("*.json"):
                 process = _recorded(entry)
                 if process is not None:
                     _signal_all(_tree(process), signal.SIGKILL)
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _own(path: Path) -> IO[str]:
+    """The lock says that the session lives: the kernel lets go of it when its process is gone, however it went."""
+    unfinished = path.with_suffix(".unfinished")
+    held = unfinished.open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    unfinished.rename(path)
+    return held
+
+
+def _is_orphaned(path: Path) -> bool:
+    with path.open() as owner:
+        try:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def _recorded(entry: Path) -> psutil.Process | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.services.process import DIRECTORY_PREFIX, Session, free_port, unprivileged
+from tests.services.process import DIRECTORY_PREFIX, OWNER, Session, free_port, unprivileged
 
 ROOT = Path(__file__).resolve().parents[2]
 LOSER = """
@@ -72,8 +72,9 @@ def test_a_server_that_outlived_its_session_is_ended_by_the_next(temporary_root:
         session.record("bystander", bystander.pid)
         entry = session.directory / "processes" / "bystander.json"
         entry.write_text(json.dumps({"pid": bystander.pid, "started": 1}))
-        # The owner of that session is us, alive; say that it was someone who had our number before us.
-        (session.directory / "processes" / "owner.json").write_text(json.dumps({"pid": os.getpid(), "started": 1}))
+        # As when its process is gone: nobody holds the lock any more.
+        (session.directory / "processes" / OWNER).unlink()
+        (session.directory / "processes" / OWNER).touch()
         Session().close()
         assert survivor.wait(5) == -signal.SIGKILL
         assert bystander.poll() is None
