@@ -25,11 +25,12 @@ START_SECONDS = 60.0
 
 @dataclass
 class ServerProcess:
-    """``settings`` are variables without their prefix: ``{"LIMITS_LOGIN": "5"}``."""
+    """``settings`` are variables without their prefix: ``{"LIMITS_LOGIN": "5"}``; ``variables`` are any others."""
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     command: Sequence[str] = tuple(SERVER)
+    variables: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     media_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -59,7 +60,8 @@ class ServerProcess:
             "SERVER_DATA_DIR": str(self.data_dir),
             **self.settings,
         }
-        return kept | {"PYTHONPATH": str(ROOT)} | {f"SECURECONNECT_{name}": value for name, value in ours.items()}
+        configured = {f"SECURECONNECT_{name}": value for name, value in ours.items()}
+        return kept | {"PYTHONPATH": str(ROOT), **self.variables} | configured
 
     def launch(self) -> None:
         with self.output.open("ab") as output:
