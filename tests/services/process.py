@@ -246,8 +246,13 @@ class Service(ABC):
         """SIGKILL, and gone when this returns."""
         if self._process is None:
             return
-        _signal_all(self.processes(), signal.SIGKILL)
+        # Stopped first: what it forked between a look at its children and its end would live on, and PostgreSQL
+        # does not start again while one of its old processes is there.
+        _signal_all(self.processes()[:1], signal.SIGSTOP)
+        processes = self.processes()
+        _signal_all(processes, signal.SIGKILL)
         self._process.wait(STOP_TIMEOUT)
+        psutil.wait_procs(processes, STOP_TIMEOUT)
 
     def pause(self) -> None:
         """SIGSTOP: connections stay, nothing answers."""
