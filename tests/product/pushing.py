@@ -90,11 +90,13 @@ def _raw(marker: str) -> Iterator[bytes]:
 
 async def _send(port: int, raw: bytes) -> None:
     reader, writer = await asyncio.open_connection(HOST, port)
-    with suppress(OSError, TimeoutError):
-        writer.write(raw)
-        await writer.drain()
-        async with asyncio.timeout(0.5):
-            await reader.read()
-    writer.transport.abort()
-    with suppress(OSError):
-        await writer.wait_closed()
+    try:
+        with suppress(OSError, TimeoutError):
+            writer.write(raw)
+            await writer.drain()
+            async with asyncio.timeout(0.5):
+                await reader.read()
+    finally:
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
