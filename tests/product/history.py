@@ -15,6 +15,8 @@ from api.platform import Platform
 from tests.product.workload import Traces, Write
 
 AGAIN_AFTER = 0.05
+# About as long as a write takes: half of those that a kill cuts off have happened.
+LINGER = 0.02
 # The server is away, says so, or still answers the same request: the three reasons to ask again.
 LATER = {503: {"dependency_unavailable", "request_timeout", "server_stopping"}, 409: {"request_in_progress"}}
 
@@ -55,7 +57,7 @@ class Writer:
             self.acknowledged.append(place)
 
     async def _send(self, session: aiohttp.ClientSession, write: Write, key: str) -> str | None:
-        body = {"client": write.client, "number": write.number, "payload": write.payload}
+        body = {"client": write.client, "number": write.number, "payload": write.payload, "linger": LINGER}
         try:
             async with session.post(f"/v1/product/{self.kind}", json=body, headers={HEADER: key}) as answer:
                 report = await answer.json(content_type=None)

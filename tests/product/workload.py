@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -40,9 +40,12 @@ _TABLES = (
 
 
 class Write(Wire, frozen=True):
+    """``linger`` seconds lie between the write and its answer: who is cut off in them does not know."""
+
     client: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$")]
     number: Annotated[int, Meta(ge=1)]
     payload: Annotated[str, Meta(max_length=100_000)] = ""
+    linger: Annotated[float, Meta(ge=0, le=10)] = 0.0
 
     @property
     def key(self) -> str:
@@ -103,7 +106,7 @@ class Workload:
         self._mail = MailQueue(platform.jobs.queue)
 
     def resource(self) -> Resource:
-        writes: Mapping[str, Handler] = {
+        writes: Mapping[str, Callable[[Call, Write], Awaitable[Written]]] = {
             "messages": self.append_message,
             "events": self.append_event,
             "jobs": self.enqueue_job,
@@ -112,7 +115,7 @@ class Workload:
             "shared": self.count,
             "mails": self.post_mail,
         }
-        endpoints = [_endpoint(name, handler) for name, handler in writes.items()]
+        endpoints = [_endpoint(name, _lingering(handler)) for name, handler in writes.items()]
         endpoints += [
             _endpoint("uploads", self.begin_upload),
             _endpoint("waits", self.wait),
@@ -210,6 +213,16 @@ class Workload:
             )
 
         await self._platform.database.units.write(leave)
+
+
+def _lingering(handler: Callable[[Call, Write], Awaitable[Written]]) -> Handler:
+    async def write(call: Call, body: Write) -> Written:
+        written = await handler(call, body)
+        if body.linger:
+            await asyncio.sleep(body.linger)
+        return written
+
+    return write
 
 
 def _job(name: str) -> NewJob:
