@@ -55,10 +55,8 @@ class Origins:
         normal = normal_origin(origin)
         if normal in self._allowed or (self._own is not None and normal == self._own):
             return True
-        # Not request.host: without the header that asks the resolver for this machine's name, and waits for it.
-        host = request.headers.get("Host")
         scheme = "https" if context.secure else "http"
-        return self._own is None and host is not None and normal == normal_origin(f"{scheme}://{host}")
+        return self._own is None and normal == normal_origin(f"{scheme}://{request.host}")
 
     def apply(self, request: web.Request, context: RequestContext, headers: dict[str, str]) -> None:
         """CORS headers of an actual answer; an origin that is not allowed simply gets none."""
