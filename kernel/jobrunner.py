@@ -263,9 +263,13 @@ class JobRunner:
             return  # it failed because it was stopped; `stop` gives it back
         del self._running[held.job.id]
         self._metrics.attempted(held.job, seconds)
-        self._add_outcome(outcome_of(held.job, error, now=self._clock.now(), jitter=self._jitter()))
+        outcome = outcome_of(held.job, error, now=self._clock.now(), jitter=self._jitter())
+        self._add_outcome(outcome)
         if error is not None:
-            _log.warning(_FAILED, held.job.id, held.job.kind, held.job.attempt, held.job.max_attempts, _where(error))
+            # Health and metrics tell of an outage; a line for each job that waits it out would drown the log.
+            level = logging.DEBUG if isinstance(outcome, JobPostponed) else logging.WARNING
+            job = held.job
+            _log.log(level, _FAILED, job.id, job.kind, job.attempt, job.max_attempts, _where(error))
         if not self._stopping.is_set():
             self._start_waiting()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -270,7 +271,9 @@ async def test_a_permanent_failure_is_not_tried_again(bench: Bench) -> None:
     assert (dead.attempts, dead.error) == (1, "PermanentFailure: no such mailbox")
 
 
-async def test_waiting_out_an_outage_costs_no_attempt(bench: Bench) -> None:
+async def test_waiting_out_an_outage_costs_no_attempt_and_fills_no_log(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     async def need_smtp(job: Job) -> None:
         bench.ran.append(job)
         if len(bench.ran) < 4:
@@ -284,6 +287,7 @@ async def test_waiting_out_an_outage_costs_no_attempt(bench: Bench) -> None:
         await eventually(bench.all_ended)
     assert [(job.attempt, job.postponed) for job in bench.ran] == [(1, 0), (1, 1), (1, 2), (1, 3)]
     assert (await bench.counts())["dead"] == 0
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_an_attempt_that_takes_too_long_has_failed(bench: Bench) -> None:
