@@ -37,8 +37,9 @@ test: environment ## the whole suite, real services included
 	@$(PYTEST) -m "not soak" --cov --cov-report=term $(ARGS)
 
 .PHONY: test-fast
+# Most of their time is waiting for time-outs: more processes than cores.
 test-fast: environment ## what needs no real service and is not slow
-	@$(PYTEST) -m "not service and not slow and not soak" $(ARGS)
+	@$(PYTEST) -m "not service and not slow and not soak" --numprocesses=4 $(ARGS)
 
 .PHONY: soak
 soak: environment ## hours of load in minutes: the tests marked soak

@@ -1,7 +1,7 @@
 """Fails a test whose event loop was held up by one callback, and shows what held it up.
 
-A thread asks the loop for a sign of life many times a second. Time in which the kernel had no processor for the
-loop's thread does not count: a machine that is busy elsewhere is not the test's fault.
+A thread asks the loop for a sign of life many times a second. Time in which the kernel had no processor for us
+does not count: a machine that is busy elsewhere is not the test's fault.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ class LoopWatch:
         self._changed = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
-        self._loop_native_thread = 0
         self._answered = True
         self._limit = LIMIT
         self._found: list[Blocked] = []
@@ -53,7 +52,7 @@ class LoopWatch:
         found: list[Blocked] = []
         with self._changed:
             self._loop, self._found, self._limit = loop, found, limit
-            self._loop_thread, self._loop_native_thread = threading.get_ident(), threading.get_native_id()
+            self._loop_thread = threading.get_ident()
             self._answered = True
             self._changed.notify()
         try:
@@ -70,12 +69,13 @@ class LoopWatch:
 
     def _watch(self) -> None:
         blocked = 0.0
-        before = 0.0
+        before, queued_before = time.monotonic(), _queued()
         while self._wait_for_work():
+            now, queued = time.monotonic(), _queued()
+            passed = now - before - _longest_wait(queued_before, queued)
+            before, queued_before = now, queued
             with self._changed:
-                now = time.monotonic() - _time_without_processor(self._loop_native_thread)
-                blocked = blocked + now - before if self._loop_owes_an_answer() else 0.0
-                before = now
+                blocked = blocked + max(0.0, passed) if self._loop_owes_an_answer() else 0.0
                 self._judge(blocked)
             time.sleep(TICK)
 
@@ -114,10 +114,16 @@ class LoopWatch:
         return "".join(traceback.format_stack(frame)[-SHOWN:]) if frame is not None else ""
 
 
-def _time_without_processor(native_thread: int) -> float:
-    """Seconds that the thread was ready to run and had to wait for its turn."""
-    try:
-        _running, waiting, _turns = Path(f"/proc/self/task/{native_thread}/schedstat").read_text().split()
-    except (OSError, ValueError):
-        return 0.0
-    return int(waiting) / 1e9
+def _queued() -> dict[str, int]:
+    """For each of our threads, the nanoseconds it was ready to run and had to wait for its turn."""
+    queued = {}
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError, ValueError):
+            _running, waiting, _turns = (thread / "schedstat").read_text().split()
+            queued[thread.name] = int(waiting)
+    return queued
+
+
+def _longest_wait(before: dict[str, int], after: dict[str, int]) -> float:
+    """Seconds. Of any thread, not the loop's alone: it may have waited for a lock that another one held meanwhile."""
+    return max((waited - before.get(thread, waited) for thread, waited in after.items()), default=0) / 1e9

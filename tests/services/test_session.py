@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -42,13 +43,14 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture
-def temporary_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def temporary_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Sessions of these tests live in a directory of their own, and do not tidy up after anyone else."""
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(0o711)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path
+    with tempfile.TemporaryDirectory() as directory:
+        # Unprivileged servers have to pass through.
+        Path(directory).chmod(0o711)
+        monkeypatch.setenv("TMPDIR", directory)
+        monkeypatch.setattr("tempfile.tempdir", directory)
+        yield Path(directory)
 
 
 def test_servers_die_with_a_killed_session_and_the_next_one_tidies_up(temporary_root: Path) -> None:
