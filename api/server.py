@@ -24,7 +24,7 @@ BACKLOG = 1024
 REQUESTS_SHARE = 0.5
 SOCKETS_SHARE = 0.1
 CUT_SHARE = 0.05
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.005
 # Turns of the loop in which whoever knocked, or had sent a request, before we were told to stop is let in and heard:
 # one to accept, one to read, one to begin, and as many again for a loop that is behind.
 TURNS = 6
