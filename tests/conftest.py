@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
 import uvloop
+from hypothesis import settings
 
 from tests.blocking import LIMIT, LoopWatch
 from tests.leaks import KINDS, Holdings, left_behind, tasks_left_behind
@@ -26,6 +27,9 @@ def pytest_asyncio_loop_factories(
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "leaks(*kinds, reason): may leave tasks, threads or descriptors behind")
     config.addinivalue_line("markers", "blocks_the_loop(reason): may hold up its event loop")
+    # How long one example takes says how busy the machine is; the test as a whole has its timeout.
+    settings.register_profile("patient", settings(deadline=None))
+    settings.load_profile("patient")
 
 
 @pytest.hookimpl(tryfirst=True)
