@@ -8,6 +8,11 @@ import pytest
 
 from tests.product.deployments import Deployment, embedded, scaled
 from tests.product.platforms import Stores
+from tests.services.cassandra import CassandraService
+from tests.services.postgres import PostgresService
+from tests.services.redis import RedisService
+from tests.services.s3 import SwiftService
+from tests.services.smtp import SmtpSink
 
 _STORES = ("postgres", "redis", "cassandra")
 
@@ -28,3 +33,15 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
         return embedded(tmp_path)
     fixtures = ("postgres", "redis_server", "cassandra", request.param, "smtp_sink")
     return scaled(tmp_path, Stores(*(request.getfixturevalue(name) for name in fixtures)))
+
+
+@pytest.fixture
+def stores(
+    postgres: PostgresService,
+    redis_server: RedisService,
+    cassandra: CassandraService,
+    swift: SwiftService,
+    smtp_sink: SmtpSink,
+) -> Stores:
+    smtp_sink.clear()
+    return Stores(postgres, redis_server, cassandra, swift, smtp_sink)

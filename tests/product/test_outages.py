@@ -26,11 +26,7 @@ from tests.product.load import PROBLEM, Client, Load, running_load, until
 from tests.product.platforms import Product, Stores, open_product, scaled_settings
 from tests.services.process import Service
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(180),
-    *(pytest.mark.service(name) for name in ("postgres", "redis", "cassandra", "swift")),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 TIMEOUT = 1.0
 # A typed error within the timeout and a fifth; beyond that only what a busy machine keeps everyone waiting.
@@ -59,14 +55,6 @@ VICTIMS = {
     "objects": Victim("s3", "objects", False, ("objects",), 50),
     "mail": Victim("smtp", "mail", False, (), 4),
 }
-
-
-@pytest.fixture
-def stores(request: pytest.FixtureRequest) -> Stores:
-    names = ("postgres", "redis_server", "cassandra", "swift", "smtp_sink")
-    stores = Stores(*(request.getfixturevalue(name) for name in names))
-    stores.smtp.clear()
-    return stores
 
 
 @pytest.fixture

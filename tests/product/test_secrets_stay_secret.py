@@ -9,20 +9,21 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 import aiohttp
 import pytest
 
+from tests.product.cables import cables, settings_through
 from tests.product.load import Client, running_load
 from tests.product.platforms import Stores
 from tests.product.processes import ServerProcess, running_process
 from tests.product.pushing import CLIENT_ADDRESSES, push
 from tests.product.workload import WRITES
 from tests.services.cut import CutProxy
+from tests.services.postgres import PostgresService
 from tests.services.process import HOST, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -106,35 +107,16 @@ def dead_stores(markers: Markers) -> dict[str, str]:
     }
 
 
-def real_stores(markers: Markers, stores: Stores, ports: Mapping[str, int], database_url: str) -> dict[str, str]:
+def logged_in(markers: Markers, stores: Stores, lines: Mapping[str, CutProxy]) -> dict[str, str]:
+    """Logins where the servers of the tests ask for none."""
     password = markers.secret("redis user")
     with socket.create_connection((stores.redis.host, stores.redis.port)) as admin:
         admin.sendall(f"ACL SETUSER product on >{password} ~* &* +@all\r\n".encode())
         assert admin.recv(100).startswith(b"+OK")
     return {
-        "DATABASE_URL": database_url.replace(f":{stores.postgres.port}/", f":{ports['postgres']}/"),
-        "REDIS_URL": f"redis://product:{quote(password, safe='')}@{HOST}:{ports['redis']}/0",
-        "MESSAGES_CASSANDRA_HOSTS": HOST,
-        "MESSAGES_CASSANDRA_PORT": str(ports["cassandra"]),
-        "MESSAGES_KEYSPACE": "product",
-        "MESSAGES_REPLICATION_FACTOR": "1",
+        "REDIS_URL": f"redis://product:{quote(password, safe='')}@{HOST}:{lines['redis'].port}/0",
         "MESSAGES_USERNAME": "someone",
         "MESSAGES_PASSWORD": markers.secret("cassandra"),
-        "OBJECTS_ENDPOINT": f"http://{HOST}:{ports['s3']}",
-        "OBJECTS_ACCESS_KEY": stores.s3.access_key,
-        "OBJECTS_SECRET_KEY": stores.s3.secret_key,
-        "OBJECTS_BUCKET": f"secrets-{secrets.token_hex(4)}",
-        "MAIL_HOST": HOST,
-        "MAIL_PORT": str(ports["smtp"]),
-        "MAIL_TLS_CA": str(stores.smtp.ca_file),
-        "MAIL_USERNAME": stores.smtp.username,
-        "MAIL_PASSWORD": stores.smtp.password,
-        "DATABASE_TIMEOUT": "1s",
-        "MESSAGES_TIMEOUT": "1s",
-        "OBJECTS_TIMEOUT": "1s",
-        "OBJECTS_STALL_TIMEOUT": "1s",
-        "REDIS_TIMEOUT": "500ms",
-        "MAIL_TIMEOUT": "1s",
     }
 
 
@@ -192,29 +174,6 @@ async def test_nothing_secret_is_written_while_stores_are_not_there(tmp_path: Pa
     assert markers.found_in(told) == []
 
 
-@asynccontextmanager
-async def cables(stores: Stores) -> AsyncIterator[dict[str, CutProxy]]:
-    targets = {
-        "postgres": stores.postgres.port,
-        "redis": stores.redis.port,
-        "cassandra": stores.cassandra.port,
-        "s3": stores.s3.port,
-        "smtp": stores.smtp.auth_port,
-    }
-    async with AsyncExitStack() as stack:
-        yield {name: await stack.enter_async_context(CutProxy(HOST, port)) for name, port in targets.items()}
-
-
-@pytest.fixture
-def stores(request: pytest.FixtureRequest) -> Stores:
-    names = ("postgres", "redis_server", "cassandra", "swift", "smtp_sink")
-    return Stores(*(request.getfixturevalue(name) for name in names))
-
-
-@pytest.mark.service("postgres")
-@pytest.mark.service("redis")
-@pytest.mark.service("cassandra")
-@pytest.mark.service("swift")
 async def test_nothing_secret_is_written_while_real_stores_come_and_go(
     stores: Stores, tmp_path: Path, markers: Markers
 ) -> None:
@@ -223,9 +182,8 @@ async def test_nothing_secret_is_written_while_real_stores_come_and_go(
     markers.watch("s3 secret key", stores.s3.secret_key)
     markers.watch("smtp password", stores.smtp.password)
     async with cables(stores) as lines:
-        ports = {name: line.port for name, line in lines.items()}
-        settings = secretive(markers, tmp_path) | real_stores(markers, stores, ports, database_url)
-        server = ServerProcess(tmp_path, settings)
+        settings = settings_through(lines, stores, database_url) | logged_in(markers, stores, lines)
+        server = ServerProcess(tmp_path, secretive(markers, tmp_path) | settings)
         async with running_process(server):
             await push(server.port, markers.plain("request"))
             told = await shown(server)
@@ -252,13 +210,12 @@ async def test_nothing_secret_is_written_while_real_stores_come_and_go(
     assert markers.found_in(told) == []
 
 
-@pytest.mark.service("postgres")
 async def test_a_refused_login_is_told_without_the_password(
-    stores_postgres: str, tmp_path: Path, markers: Markers
+    postgres: PostgresService, tmp_path: Path, markers: Markers
 ) -> None:
     wrong = quote(markers.secret("wrong password"), safe="")
-    url = stores_postgres.partition("://")[2].partition("@")[2]
-    settings = secretive(markers, tmp_path) | {"DATABASE_URL": f"postgresql://secureconnect:{wrong}@{url}"}
+    address = (await asyncio.to_thread(postgres.create_database)).partition("@")[2]
+    settings = secretive(markers, tmp_path) | {"DATABASE_URL": f"postgresql://secureconnect:{wrong}@{address}"}
     server = ServerProcess(tmp_path, settings)
     try:
         server.launch()
@@ -269,12 +226,6 @@ async def test_a_refused_login_is_told_without_the_password(
     finally:
         server.end()
     assert markers.found_in(written(server) + await printed(server)) == []
-
-
-@pytest.fixture
-def stores_postgres(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue("postgres").create_database()
-    return url
 
 
 @pytest.mark.parametrize(

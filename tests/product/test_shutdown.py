@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,8 +16,10 @@ import pytest
 
 from kernel.jobs import Job
 from tests.product import workload
+from tests.product.cables import cables, settings_through
 from tests.product.history import Writer, body_of, check
-from tests.product.platforms import embedded_settings, open_product
+from tests.product.load import Client, running_load
+from tests.product.platforms import Stores, embedded_settings, open_product
 from tests.product.processes import ServerProcess, running_process
 from tests.services.process import HOST
 
@@ -166,6 +169,22 @@ async def test_jobs_that_cannot_finish_are_given_back_and_what_never_ends_is_cut
         assert job.payload == b"long/500.0"
         assert (job.attempt, job.postponed) == (1, 1)
         assert await product.platform.objects.objects.stat("uploads/file") is None
+
+
+async def test_it_stops_in_time_while_no_store_answers(stores: Stores, tmp_path: Path) -> None:
+    database_url = await asyncio.to_thread(stores.postgres.create_database)
+    async with cables(stores) as lines:
+        server = ServerProcess(tmp_path, SETTINGS | settings_through(lines, stores, database_url))
+        async with running_process(server):
+            clients = [Client(f"{write}-{secrets.token_hex(3)}", write) for write in workload.WRITES]
+            async with running_load(server.url, clients) as load:
+                await load.succeeds(*workload.WRITES, since=time.monotonic(), within=15)
+                for line in lines.values():
+                    line.stall()
+                await asyncio.sleep(1.5)
+                asked_at = time.monotonic()
+                assert await server.stop() == 0
+                assert time.monotonic() - asked_at < SHUTDOWN
 
 
 async def never_ending() -> AsyncIterator[bytes]:
