@@ -29,6 +29,10 @@ class Access(Enum):
     ADMIN = "admin"
 
 
+# Rules that need no principal.
+OPEN = frozenset({Access.PUBLIC, Access.SIGNED_URL})
+
+
 class Authenticator(Protocol):
     async def authenticate(self, headers: Mapping[str, str]) -> Principal | None:
         """None without credentials; Unauthenticated for credentials that are no good."""
@@ -37,7 +41,7 @@ class Authenticator(Protocol):
 
 def permit(rule: Access, principal: Principal | None) -> None:
     """Raises unless ``principal`` satisfies ``rule``. A signed URL proves itself in its resource."""
-    if rule in (Access.PUBLIC, Access.SIGNED_URL):
+    if rule in OPEN:
         return
     if principal is None:
         raise Unauthenticated("This needs an access token in the Authorization header.")

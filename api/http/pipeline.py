@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 from aiohttp import web
 
-from api.http.access import Access, Authenticator, Principal
+from api.http.access import OPEN, Access, Authenticator, Principal
 from api.http.context import CONTEXT, ClientAddresses, RequestContext, RequestIds
 from api.http.deadline import RequestDeadline
 from api.http.idempotency import IdempotencyKeys
@@ -20,7 +20,7 @@ from api.http.problem import from_error, from_http_exception, internal_error
 from api.http.rates import RateLimiter
 from api.lifecycle import Lifecycle
 from kernel.clock import Clock
-from kernel.errors import SecureConnectError
+from kernel.errors import SecureConnectError, Unauthenticated
 from kernel.metrics import Metrics
 from kernel.tracing import Tracing
 
@@ -163,4 +163,9 @@ async def identify(shell: Shell, rule: Access, request: web.Request) -> Principa
     """Who is asking. A program on this machine is an operator where operators are asked for."""
     if rule is Access.OPERATOR and "Authorization" not in request.headers and shell.addresses.is_local(request):
         return Principal("local", "operator")
-    return await shell.authenticator.authenticate(request.headers)
+    try:
+        return await shell.authenticator.authenticate(request.headers)
+    except Unauthenticated:
+        if rule in OPEN:  # a stale token must not keep anyone from signing in again
+            return None
+        raise

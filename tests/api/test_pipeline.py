@@ -215,6 +215,12 @@ async def test_an_endpoint_for_people_who_signed_in_refuses_strangers_and_bad_to
             assert (answer.status, (await answer.json())["code"]) == (401, "invalid_token")
 
 
+async def test_a_stale_token_does_not_close_what_is_open_to_everyone() -> None:
+    async with running() as server:
+        async with server.client.get("/health", headers={"Authorization": "Bearer stale"}) as answer:
+            assert answer.status == 200
+
+
 async def test_the_access_log_has_the_route_and_never_the_path() -> None:
     lines: list[dict[str, object]] = []
 
