@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
 import structlog
 from structlog.contextvars import merge_contextvars
 from structlog.typing import EventDict, ExcInfo
@@ -39,6 +40,7 @@ _TALKATIVE = ("alembic", "cassandra", "sqlalchemy")
 _QUOTING = ("aiosqlite", "redis", "sqlalchemy")
 # What a caller cannot have written needs no look for secrets: an id of ours, a method there is.
 _OWN_REQUEST_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{1,16}")
+_PLAIN_ADDRESS = re.compile(r"[#0-9a-f.:]*")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # The structlog call that put these in spoke to a stdlib logger; our lines have places of their own for them.
 _CONTROL_FIELDS = ("exc_info", "stack_info", "stack", "stacklevel", "extra")
@@ -47,30 +49,48 @@ _CONTROL_FIELDS = ("exc_info", "stack_info", "stack", "stacklevel", "extra")
 class AccessLog:
     """One line per request past structlog: the fields are known, so there is nothing to decide per line."""
 
-    def __init__(self, composer: Composer, redactor: Redactor, writer: LogWriter) -> None:
+    def __init__(self, composer: Composer, redactor: Redactor, writer: LogWriter, *, only_json: bool) -> None:
         self._composer = composer
-        self._text = redactor.text
-        self._address = redactor.address
+        self._redactor = redactor
         self._writer = writer
+        self._only_json = only_json
+        # What repeats from line to line, rendered once. Bounded by the routes there are.
+        self._rendered: dict[tuple[str, str, int], str] = {}
 
     def write(
         self, *, request_id: str, method: str, route: str, status: int, seconds: float, sent: int, address: str
     ) -> None:
         """``route`` is the pattern that matched, never the path; ``address`` is written as a hash."""
-        line: Fields = {
+        shown = self._redactor.address(address)
+        ours = method in _METHODS and _OWN_REQUEST_ID.fullmatch(request_id) and _PLAIN_ADDRESS.fullmatch(shown)
+        if ours and self._only_json:
+            middle = self._rendered.get((method, route, status)) or self._render(method, route, status)
+            line = (
+                f'{{"ts":"{self._composer.timestamp()}",{middle},"request_id":"{request_id}",'
+                f'"ms":{seconds * 1000:.2f},"sent":{sent},"address":"{shown}"}}\n'
+            )
+            self._writer.put(logging.INFO, (line.encode(),))
+            return
+        fields: Fields = {
             "ts": self._composer.timestamp(),
             "level": "info",
             "logger": "access",
             "event": "request",
-            "request_id": request_id if _OWN_REQUEST_ID.fullmatch(request_id) else self._text(request_id),
-            "method": method if method in _METHODS else self._text(method),
+            "request_id": self._redactor.text(request_id),
+            "method": self._redactor.text(method),
             "route": route,
             "status": status,
             "ms": round(seconds * 1000, 2),
             "sent": sent,
-            "address": self._address(address),
+            "address": shown,
         }
-        self._writer.put(logging.INFO, self._composer.rendered(line))
+        self._writer.put(logging.INFO, self._composer.rendered(fields))
+
+    def _render(self, method: str, route: str, status: int) -> str:
+        repeating = {"level": "info", "logger": "access", "event": "request"}
+        rendered = msgspec.json.encode(repeating | {"method": method, "route": route, "status": status}).decode()
+        self._rendered[method, route, status] = rendered = rendered[1:-1]
+        return rendered
 
 
 class Logs:
@@ -121,7 +141,9 @@ def configure_logging(
     _route_stdlib(composer, redactor, writer, level, undo)
     if catch_uncaught:
         _route_uncaught(undo)
-    access = AccessLog(composer, redactor, writer) if settings.access and level <= logging.INFO else None
+    access = None
+    if settings.access and level <= logging.INFO:
+        access = AccessLog(composer, redactor, writer, only_json=formats == (as_json,))
     return Logs(writer, access, undo)
 
 

@@ -225,12 +225,13 @@ def test_a_file_gets_json_while_the_terminal_gets_text(out: Path, tmp_path: Path
     assert file.stat().st_mode & 0o007 == 0
 
 
-def test_the_access_log_has_a_line_per_request_without_the_callers_address(out: Path) -> None:
+@pytest.mark.parametrize("request_id", ["0192f0c0", "0123456789ab-7f"])
+def test_the_access_log_has_a_line_per_request_without_the_callers_address(out: Path, request_id: str) -> None:
     with logging_to(out, hash_key=b"k" * 32) as logs:
         assert logs.access is not None
         for _ in range(2):
             logs.access.write(
-                request_id="0192f0c0",
+                request_id=request_id,
                 method="POST",
                 route="/v1/messages/{id}",
                 status=201,
@@ -245,13 +246,33 @@ def test_the_access_log_has_a_line_per_request_without_the_callers_address(out: 
         "level": "info",
         "logger": "access",
         "event": "request",
-        "request_id": "0192f0c0",
+        "request_id": request_id,
         "method": "POST",
         "route": "/v1/messages/{id}",
         "status": 201,
         "ms": 12.34,
         "sent": 312,
     }
+
+
+@pytest.mark.parametrize(
+    ("request_id", "method", "address"),
+    [
+        ("0123456789ab-7f", "GET", '::1%"},{"event":"forged'),
+        ('0123456789ab-7f"', "GET", "127.0.0.1"),
+        ("0123456789ab-7f", 'G"ET', "127.0.0.1"),
+    ],
+)
+def test_nothing_a_caller_sends_breaks_out_of_an_access_line(
+    out: Path, request_id: str, method: str, address: str
+) -> None:
+    with logging_to(out) as logs:
+        assert logs.access is not None
+        logs.access.write(
+            request_id=request_id, method=method, route="/", status=200, seconds=0.001, sent=1, address=address
+        )
+    (line,) = lines_of(out)
+    assert line["event"] == "request"
 
 
 def test_the_access_log_can_be_turned_off(out: Path) -> None:
