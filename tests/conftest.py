@@ -7,6 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
+import structlog
 import uvloop
 from hypothesis import settings
 
@@ -27,6 +28,9 @@ def pytest_asyncio_loop_factories(
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "leaks(*kinds, reason): may leave tasks, threads or descriptors behind")
     config.addinivalue_line("markers", "blocks_the_loop(reason): may hold up its event loop")
+    # Unconfigured, structlog paints every traceback with all its variables; that takes longer than most tests.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     # How long one example takes says how busy the machine is; the test as a whole has its timeout.
     settings.register_profile("patient", settings(deadline=None))
     settings.load_profile("patient")
