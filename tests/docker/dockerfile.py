@@ -47,6 +47,7 @@ def _env(stage: Stage, rest: str) -> None:
     for word in shlex.split(rest):
         name, _, value = word.partition("=")
         stage.environment[name] = value
+        stage.steps.append(("ENV", [name, value]))
 
 
 def _user(stage: Stage, rest: str) -> None:

@@ -25,8 +25,12 @@ class EmptyRoot:
     def __init__(self, directory: Path, cache: Path) -> None:
         self.directory = directory
         self._cache = cache
-        for name in (*_SYSTEM, "etc", "tmp", "cache", "usr"):
-            (directory / name).mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True)
+        for name in (*_SYSTEM, "etc", "tmp", "cache"):
+            if (link := Path("/", name)).is_symlink():
+                (directory / name).symlink_to(link.readlink())
+            else:
+                (directory / name).mkdir()
         (directory / "tmp").chmod(0o1777)
         for name in (*_ACCOUNTS, *_NETWORK):
             source = Path("/etc", name)
@@ -51,27 +55,23 @@ class EmptyRoot:
         """The words and environment for ``subprocess``; the namespace dies with the process."""
         root = shlex.quote(str(self.directory))
         mounts = [f"mount --rbind -o ro /{name} {root}/{name}" for name in _SYSTEM if not Path("/", name).is_symlink()]
-        links = [
-            f"rmdir {root}/{name} 2>/dev/null; ln -sfn {Path('/', name).readlink()} {root}/{name}"
-            for name in _SYSTEM
-            if Path("/", name).is_symlink()
-        ]
         script = "; ".join(
             [
                 "set -e",
                 "mount --make-rprivate /",
-                *links,
                 *mounts,
                 f"mount --bind -o ro {shlex.quote(str(_PYTHON))} {root}/usr/local",
                 f"mount --bind {shlex.quote(str(self._cache))} {root}/cache",
                 f"mkdir -p {root}{shlex.quote(directory)}",
-                f"exec chroot --userspec={user} {root} /bin/sh -c "
+                f"exec /usr/sbin/chroot --userspec={user} {root} /bin/sh -c "
                 + shlex.quote(f"cd {shlex.quote(directory)} && exec {shlex.join(command)}"),
             ]
         )
         # What lets this machine reach package registries is part of the machine, not of the image.
         passed = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_"))}
         base = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "UV_CACHE_DIR": "/cache"}
+        # The official images have their libpython in the loader's cache; a Python that was moved here is not in ours.
+        base["LD_LIBRARY_PATH"] = "/usr/local/lib"
         words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", script]
         return words, {**passed, **base, **environment}
 
@@ -79,4 +79,6 @@ class EmptyRoot:
         words, full = self.command(command, environment=environment, user=user, directory=directory)
         done = subprocess.run(words, env=full, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode != 0:
-            raise AssertionError(f"{shlex.join(command)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+            raise AssertionError(
+                f"{shlex.join(command)} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+            )

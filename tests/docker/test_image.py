@@ -29,8 +29,11 @@ def needs_root() -> None:
 
 def build(stage: Stage, root: EmptyRoot, built: dict[str, Path]) -> None:
     directory = "/"
+    environment: dict[str, str] = {}
     for kind, words in stage.steps:
         match kind:
+            case "ENV":
+                environment[words[0]] = words[1]
             case "WORKDIR":
                 directory = words[0]
                 (root.directory / directory.lstrip("/")).mkdir(parents=True, exist_ok=True)
@@ -41,7 +44,7 @@ def build(stage: Stage, root: EmptyRoot, built: dict[str, Path]) -> None:
                 target = os.path.normpath(Path(directory, words[-1]))
                 root.copy_in([ROOT / name for name in words[:-1]], target)
             case "RUN":
-                root.run(["/bin/sh", "-c", words[0]], environment=stage.environment, user="0:0", directory=directory)
+                root.run(["/bin/sh", "-c", words[0]], environment=environment, user="0:0", directory=directory)
 
 
 @pytest.fixture(scope="module")
