@@ -15,11 +15,11 @@ from kernel.metrics import Metrics
 
 Result = TypeVar("Result")
 
-# Five failures in a row are an outage, not noise; a probe every quarter second to one second at most keeps
+# Five failures in a row are an outage, not noise; a probe every quarter to half a second keeps
 # recovery well under the two seconds we promise after a store is back.
 FAILURES_TO_OPEN = 5
 FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 0.5
 
 _UNTRACED: AbstractContextManager[object] = nullcontext()
 
