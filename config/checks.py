@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from config.sections import Settings
@@ -33,6 +34,26 @@ Rule = Callable[[Settings], Iterator[Finding]]
 def findings(settings: Settings) -> list[Finding]:
     rules = (*_ALWAYS, *_PRODUCTION) if settings.server.environment == "production" else _ALWAYS
     return [finding for rule in rules for finding in rule(settings)]
+
+
+def missing_files(settings: Settings) -> list[Finding]:
+    """Files that are named and cannot be read. Not among the rules: it looks at this machine, and a configuration may
+    be checked on another."""
+    authorities = {
+        "database.tls_ca": settings.database.tls_ca,
+        "messages.tls_ca": settings.messages.tls_ca,
+        "redis.tls_ca": settings.redis.tls_ca,
+        "objects.tls_ca": settings.objects.tls_ca,
+        "mail.tls_ca": settings.mail.tls_ca,
+    }
+    found = []
+    for key, name in authorities.items():
+        try:
+            if name:
+                Path(name).open("rb").close()
+        except OSError as error:
+            found.append(Finding((key,), f"{name!r} cannot be read: {error.strerror}"))
+    return found
 
 
 def url_passwords(url: Secret) -> tuple[str, ...]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from config.loader import Configuration
+from config.loader import DEFAULT_ORIGIN, Configuration
 from config.schema import Key, all_keys, section_types
 
 
 def print_configuration(configuration: Configuration) -> str:
     """Reads back as TOML, but a secret's "set" is not its value: this is for people."""
     return "\n".join(_section(configuration, name) for name in section_types())
+
+
+def changed_settings(configuration: Configuration) -> dict[str, str]:
+    """What is not as by default, by key, for the log of a start; secrets as set or not set."""
+    return {
+        key.path: key.kind.to_toml(getattr(getattr(configuration.settings, key.section), key.name))
+        for key in all_keys().values()
+        if configuration.origins[key.path] != DEFAULT_ORIGIN
+    }
 
 
 def _section(configuration: Configuration, section: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from adapters.fanout import EventQueue, Fanout
 from kernel.bus import BusEvent, EventsLost, Subscription
@@ -17,11 +17,13 @@ class MemoryBus:
     def __init__(self, metrics: Metrics) -> None:
         self._fanout = Fanout(metrics)
         self._published = metrics.counter("bus_events_published_total", "Events published by this process")
+        self._tracing = metrics.tracing
 
     async def publish(self, channel: str, payload: bytes) -> None:
         require_key(channel)
         self._published.inc()
-        self._fanout.deliver(channel, payload)
+        with self._tracing.dependency("bus") if self._tracing.active else nullcontext():
+            self._fanout.deliver(channel, payload)
 
     def subscribe(self, channels: Collection[str], *, queue: int = 1024) -> AbstractAsyncContextManager[Subscription]:
         return self._subscribe(channels, queue)

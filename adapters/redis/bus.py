@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from adapters.fanout import EventQueue, Fanout
 from adapters.guard import Guard
@@ -31,10 +31,12 @@ class RedisBus:
         self._guard = guard
         self._prefix = prefix
         self._published = metrics.counter("bus_events_published_total", "Events published by this process")
+        self._tracing = metrics.tracing
 
     async def publish(self, channel: str, payload: bytes) -> None:
         require_key(channel)
-        await self._commands.publish(self._prefix + channel, payload)
+        with self._tracing.dependency("bus") if self._tracing.active else nullcontext():
+            await self._commands.publish(self._prefix + channel, payload)
         self._published.inc()
 
     def subscribe(self, channels: Collection[str], *, queue: int = 1024) -> AbstractAsyncContextManager[Subscription]:

@@ -5,22 +5,31 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import structlog
 import uvloop
 
 from api.cli.main import EXIT_FAILED, EXIT_OK
 from api.listening import CannotListen
 from api.platform import SchemaBehind
 from api.serve import Handlers, Resources, no_handlers, no_resources, serve
+from config.checks import missing_files
 from config.loader import Configuration
 from config.logs import configure_logging
+from config.printing import changed_settings
+from config.problems import ConfigError, Problem
 from config.secrets import derive_key, known_secrets, obtain_secret
 from kernel.errors import SecureConnectError
+
+_log = structlog.stdlib.get_logger("api.serving")
 
 
 def run_server(
     configuration: Configuration, *, resources: Resources = no_resources, handlers: Handlers = no_handlers
 ) -> int:
     settings = configuration.settings
+    if missing := missing_files(settings):
+        origins = configuration.origins
+        raise ConfigError([Problem(item.keys[0], item.message, origins[item.keys[0]]) for item in missing])
     secret = obtain_secret(settings.security, Path(settings.server.data_dir))
     logs = configure_logging(
         settings.logging,
@@ -28,6 +37,7 @@ def run_server(
         known_secrets=known_secrets(settings, secret),
         catch_uncaught=True,
     )
+    _log.info("configuration", file=str(configuration.file or ""), changed=changed_settings(configuration))
     try:
         serving = serve(
             settings, secret, access_log=logs.access, announce=_announce, resources=resources, handlers=handlers
@@ -38,6 +48,10 @@ def run_server(
         return EXIT_FAILED
     except SecureConnectError as error:
         print(f"Cannot start: {error.detail}", file=sys.stderr)
+        return EXIT_FAILED
+    except (ValueError, OSError) as error:  # a setting that only its store could find impossible
+        _log.exception("cannot start")
+        print(f"Cannot start: {error}", file=sys.stderr)
         return EXIT_FAILED
     finally:
         logs.close()

@@ -187,6 +187,26 @@ def test_every_configuration_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
+    settings = {
+        "SECURECONNECT_DATABASE_URL": "postgresql://someone:something-long@127.0.0.1/x",
+        "SECURECONNECT_DATABASE_TLS": "true",
+        "SECURECONNECT_DATABASE_TLS_CA": "/nowhere/ca.pem",
+    }
+    done = subprocess.run(
+        [*PROGRAM, "serve"],
+        env=environment(tmp_path, free_port(), settings),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "database.tls_ca: '/nowhere/ca.pem' cannot be read: No such file or directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as held:

@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from adapters.guard import Guard
+from adapters.memory import MemoryBus
 from api.http.endpoints import Call, Resource
 from api.operations.tracing import OpenTelemetryTracing
 from config.sections import Telemetry
@@ -52,9 +53,11 @@ async def test_a_request_and_the_store_it_asks_are_one_trace_of_the_caller() -> 
         tracing = OpenTelemetryTracing(Telemetry(otlp_endpoint=endpoint_url, sample_ratio=0.0), "1.2.3")
         metrics = Metrics(tracing=tracing)
         guard = Guard("database", timeout=1, outages=(), clock=SystemClock(), metrics=metrics)
+        bus = MemoryBus(metrics)
 
         async def ask(call: Call) -> None:
             await guard.call(lambda: asyncio.sleep(0))
+            await bus.publish("asked", b"payload of alice")
 
         resource = Resource("asking", "-", [endpoint("POST", "/v1/ask/{who}", ask, documented=False)])
         async with running(resources=[resource], metrics=metrics) as server:
@@ -65,11 +68,11 @@ async def test_a_request_and_the_store_it_asks_are_one_trace_of_the_caller() -> 
                 assert answer.status == 204
         await asyncio.to_thread(tracing.close)
     by_name = {span.name: span for span in spans}
-    assert set(by_name) == {"POST /v1/ask/{who}", "database"}, "only the sampled caller's trace is kept"
+    assert set(by_name) == {"POST /v1/ask/{who}", "database", "bus"}, "only the sampled caller's trace is kept"
     request, store = by_name["POST /v1/ask/{who}"], by_name["database"]
     assert request.trace_id.hex() == store.trace_id.hex() == PARENT.split("-")[1]
     assert request.parent_span_id.hex() == PARENT.split("-")[2]
-    assert store.parent_span_id == request.span_id
+    assert store.parent_span_id == by_name["bus"].parent_span_id == request.span_id
     assert "alice" not in str(spans)
 
 
