@@ -68,9 +68,10 @@ class Load:
         return min(later)
 
     async def all_ran(self) -> None:
+        """What was refused may have been added all the same, so the queue has to be seen empty as well."""
         async with asyncio.timeout(30):
-            while not self.acknowledged <= self.ran.keys():
-                await asyncio.sleep(0.02)
+            while not self.acknowledged <= self.ran.keys() or any((await self._jobs.dead_letters.counts()).values()):
+                await asyncio.sleep(0.1)
 
 
 async def survive(url: str, directory: Path, *, begin: Act, end: Act) -> None:

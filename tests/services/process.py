@@ -188,6 +188,17 @@ def _tree(process: psutil.Process) -> list[psutil.Process]:
     return []
 
 
+def _is_stopped(process: psutil.Process) -> bool:
+    for thread in Path(f"/proc/{process.pid}/task").glob("*/stat"):
+        try:
+            state = thread.read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue  # it has just ended
+        if state not in "TtZX":
+            return False
+    return True
+
+
 def _signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
@@ -255,8 +266,13 @@ class Service(ABC):
         psutil.wait_procs(processes, STOP_TIMEOUT)
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay, nothing answers."""
-        _signal_all(self.processes(), signal.SIGSTOP)
+        """SIGSTOP: connections stay, nothing answers. Each thread stops when it next enters the kernel, so this waits
+        until none of them can answer any more."""
+        processes = self.processes()
+        _signal_all(processes, signal.SIGSTOP)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while not all(map(_is_stopped, processes)) and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def resume(self) -> None:
         _signal_all(reversed(self.processes()), signal.SIGCONT)
