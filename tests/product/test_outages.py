@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 TIMEOUT = 1.0
 # A typed error within the timeout and a fifth; beyond that only what a busy machine keeps everyone waiting.
 LATEST = TIMEOUT * 1.2
+# A frozen MinIO and five other servers share two cores with us: what the scheduler takes, the loop's lag does not show.
+BUSY = 0.25
 RECOVERY = 2.0
 TOLD_WITHIN = 2.0
 OUTAGE = 3.0
@@ -225,7 +227,7 @@ def judge(load: Load, victim: Victim, spared: list[str], back: float, lag: float
         assert failure.content_type == PROBLEM
         assert failure.retry_after is not None
         assert 1 <= failure.retry_after <= 5
-        assert failure.seconds < LATEST + lag
+        assert failure.seconds < LATEST + lag + BUSY
     if victim.writes:
         assert all(client.failures for client in load.of(*victim.writes))
     assert median(seconds for client in load.of(*spared) for seconds in client.seconds) < TIMEOUT / 2
