@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.docker import dockerfile
@@ -93,6 +94,9 @@ def test_the_server_of_the_image_runs_unprivileged_and_its_health_check_passes(
                 healthy = subprocess.run(check, env=check_env, capture_output=True, check=False).returncode == 0
             assert healthy, log.read_text()
         finally:
+            # Becoming another user frees a process of dying with its parent, so unshare cannot see to it.
+            for process in psutil.Process(server.pid).children(recursive=True):
+                process.kill()
             server.kill()
             server.wait()
     owners = {path.stat().st_uid for path in (root.directory / "data").rglob("*")}
