@@ -8,7 +8,8 @@ import structlog
 from aiohttp import web
 
 from api.http.connection import ConnectionLimits, connection_factory
-from api.http.origins import SECURITY_HEADERS, SERVER_NAME
+from api.http.origins import COMMON_HEADERS
+from api.http.pipeline import PIPELINE
 from api.http.problem import problem_response
 from api.lifecycle import Lifecycle
 from api.listening import BoundSockets, cannot_listen
@@ -36,6 +37,7 @@ class HttpServer:
     def __init__(
         self, app: web.Application, settings: Server, lifecycle: Lifecycle, metrics: Metrics, clock: Clock
     ) -> None:
+        self._app = app
         self._settings = settings
         self._lifecycle = lifecycle
         self._metrics = metrics
@@ -50,6 +52,7 @@ class HttpServer:
         handler = self._runner.server
         if handler is None:
             raise RuntimeError("aiohttp made no request server")
+        handler.request_handler = self._app[PIPELINE].around(handler.request_handler)
         limits = ConnectionLimits(
             header_timeout=self._settings.header_timeout,
             write_timeout=self._settings.body_timeout,
@@ -92,5 +95,5 @@ class HttpServer:
 
 def _refuse(status: int, code: str, detail: str) -> web.Response:
     response = problem_response(status, code, detail)
-    response.headers.update(SECURITY_HEADERS | {"Server": SERVER_NAME})
+    response.headers.update(COMMON_HEADERS)
     return response

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
 
@@ -56,17 +56,17 @@ class AccessLog:
         self._only_json = only_json
         # What repeats from line to line, rendered once. Bounded by the routes there are.
         self._rendered: dict[tuple[str, str, int], str] = {}
+        self._shown: Callable[[str], tuple[str, bool]] = lru_cache(maxsize=4096)(self._show)
 
     def write(
         self, *, request_id: str, method: str, route: str, status: int, seconds: float, sent: int, address: str
     ) -> None:
         """``route`` is the pattern that matched, never the path; ``address`` is written as a hash."""
-        shown = self._redactor.address(address)
-        ours = method in _METHODS and _OWN_REQUEST_ID.fullmatch(request_id) and _PLAIN_ADDRESS.fullmatch(shown)
-        if ours and self._only_json:
-            middle = self._rendered.get((method, route, status)) or self._render(method, route, status)
+        shown, plain = self._shown(address)
+        repeating = self._rendered.get((method, route, status)) or self._render(method, route, status)
+        if repeating and plain and _OWN_REQUEST_ID.fullmatch(request_id):
             line = (
-                f'{{"ts":"{self._composer.timestamp()}",{middle},"request_id":"{request_id}",'
+                f'{{"ts":"{self._composer.timestamp()}",{repeating},"request_id":"{request_id}",'
                 f'"ms":{seconds * 1000:.2f},"sent":{sent},"address":"{shown}"}}\n'
             )
             self._writer.put(logging.INFO, (line.encode(),))
@@ -87,10 +87,17 @@ class AccessLog:
         self._writer.put(logging.INFO, self._composer.rendered(fields))
 
     def _render(self, method: str, route: str, status: int) -> str:
+        """Empty where a line has to be looked through, or is wanted in another format."""
+        if not self._only_json or method not in _METHODS:
+            return ""
         repeating = {"level": "info", "logger": "access", "event": "request"}
         rendered = msgspec.json.encode(repeating | {"method": method, "route": route, "status": status}).decode()
         self._rendered[method, route, status] = rendered = rendered[1:-1]
         return rendered
+
+    def _show(self, address: str) -> tuple[str, bool]:
+        shown = self._redactor.address(address)
+        return shown, _PLAIN_ADDRESS.fullmatch(shown) is not None
 
 
 class Logs:

@@ -15,10 +15,14 @@ def take(full_at: float, now: float, *, capacity: int, per_second: float, cost: 
     A ``full_at`` in the past is a full bucket. One further away than an empty bucket can be (the clock was set
     back, the capacity made smaller) counts as empty.
     """
-    debt = min(max(full_at - now, 0.0), capacity / per_second)
+    debt = full_at - now
+    if debt <= 0.0:
+        debt = 0.0
+    elif debt > capacity / per_second:
+        debt = capacity / per_second
     tokens = capacity - debt * per_second
     if tokens + TOLERANCE < cost:
         wait = (cost - tokens) / per_second
         return now + debt, Allowance(False, int(tokens + TOLERANCE), wait, debt)
     debt += cost / per_second
-    return now + debt, Allowance(True, int(max(tokens - cost, 0.0) + TOLERANCE), 0.0, debt)
+    return now + debt, Allowance(True, int(tokens - cost + TOLERANCE), 0.0, debt)

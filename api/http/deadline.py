@@ -30,7 +30,7 @@ class RequestDeadline:
     async def bound(self, work: Awaitable[Result]) -> Result:
         """``work`` is awaited in the calling task, which must be the request's own."""
         loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("a deadline needs a task to cancel")
         self._running[task] = loop.time() + self._seconds

@@ -10,10 +10,11 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
-from api.http.access import permit
+from api.http.access import OPEN, permit
 from api.http.context import CONTEXT, RequestContext
 from api.http.endpoints import Call, Endpoint, Resource, shape_of
 from api.http.idempotency import HEADER, Claim
+from api.http.origins import COMMON_HEADERS
 from api.http.pipeline import Shell, identify
 from api.http.wire import can_be_kept, parse_json, read_query, read_value
 from kernel.errors import Malformed, NotFound, TimedOut, TooLarge, Unprocessable, UnsupportedMediaType
@@ -21,7 +22,8 @@ from kernel.errors import Malformed, NotFound, TimedOut, TooLarge, Unprocessable
 JSON = "application/json"
 
 _encoder = msgspec.json.Encoder()
-_JSON_HEADERS = CIMultiDict({"Content-Type": JSON})
+# What the pipeline would add to each answer, here once for all of them.
+_JSON_HEADERS = CIMultiDict(COMMON_HEADERS | {"Content-Type": JSON})
 
 
 class MountedEndpoint:
@@ -33,13 +35,15 @@ class MountedEndpoint:
         self.endpoint = endpoint
         self.shape = shape_of(endpoint)
         self._shell = shell
+        self._open = endpoint.access in OPEN
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         endpoint, shell = self.endpoint, self._shell
         context = request[CONTEXT]
         context.route = endpoint.path
-        context.principal = await identify(shell, endpoint.access, request)
-        permit(endpoint.access, context.principal)
+        if not self._open or "Authorization" in request.headers:
+            context.principal = await identify(shell, endpoint.access, request)
+            permit(endpoint.access, context.principal)
         if endpoint.limit is not None:
             await shell.rates.admit(endpoint.limit, context)
         if endpoint.streaming:
@@ -84,11 +88,11 @@ class MountedEndpoint:
 
     async def _read_body(self, request: web.Request) -> bytes:
         bounds = self._shell.bounds
-        if (request.content_length or 0) > bounds.max_body:
-            raise _too_large(bounds.max_body)
         try:
             if request.content.is_eof():  # nearly always: it came with the headers
                 body = request.content.read_nowait()
+            elif (request.content_length or 0) > bounds.max_body:
+                raise _too_large(bounds.max_body)
             else:
                 body = await self._await_body(request, bounds.body_timeout)
         except web.HTTPRequestEntityTooLarge as error:
@@ -111,10 +115,8 @@ class MountedEndpoint:
             raise TimedOut(f"The body did not arrive within {seconds:g} s.", code="body_timeout") from error
 
     def _body_value(self, request: web.Request, body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
-        if request.content_type != JSON:
-            raise UnsupportedMediaType(f"The body must be {JSON}.")
-        if request.charset is not None and request.charset.lower() not in ("utf-8", "utf8"):
-            raise UnsupportedMediaType("JSON is UTF-8.")
+        if request.headers.get("Content-Type") != JSON:  # nearly always it is this word and no more
+            _require_json(request)
         if not body:
             raise Malformed("A JSON body is required.", code="malformed_json")
         return read_value(parse_json(body, max_depth=self._shell.bounds.json_depth), kind)
@@ -131,11 +133,20 @@ class MountedEndpoint:
             raise nothing from error
 
     def _reply(self, result: Any) -> web.StreamResponse:
+        if isinstance(result, msgspec.Struct):
+            return web.Response(status=self.endpoint.status, body=_encoder.encode(result), headers=_JSON_HEADERS)
         if isinstance(result, web.StreamResponse):
             return result
         if result is None:
             return web.Response(status=204 if self.endpoint.status == 200 else self.endpoint.status)
         return web.Response(status=self.endpoint.status, body=_encoder.encode(result), headers=_JSON_HEADERS)
+
+
+def _require_json(request: web.Request) -> None:
+    if request.content_type != JSON:
+        raise UnsupportedMediaType(f"The body must be {JSON}.")
+    if request.charset is not None and request.charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("JSON is UTF-8.")
 
 
 def _too_large(most: int) -> TooLarge:

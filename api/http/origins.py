@@ -38,6 +38,7 @@ PAGE_HEADERS = SECURITY_HEADERS | {
 }
 # Which library answers, and its version, are nobody's business.
 SERVER_NAME = "SecureConnect"
+COMMON_HEADERS = SECURITY_HEADERS | {"Server": SERVER_NAME}
 TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 
 

@@ -204,6 +204,8 @@ async def test_a_preflight_is_answered_or_refused_with_a_reason() -> None:
             assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example.org"
         async with server.client.options("/v1/notes", headers=asking | {"Origin": "https://evil.example"}) as answer:
             assert (answer.status, (await answer.json())["code"]) == (403, "origin_not_allowed")
+            assert answer.headers["X-Request-Id"]
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 async def test_an_endpoint_for_people_who_signed_in_refuses_strangers_and_bad_tokens() -> None:

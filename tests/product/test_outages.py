@@ -31,8 +31,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 TIMEOUT = 1.0
 # A typed error within the timeout and a fifth; beyond that only what a busy machine keeps everyone waiting.
 LATEST = TIMEOUT * 1.2
-# A frozen MinIO and five other servers share two cores with us: what the scheduler takes, the loop's lag does not show.
-BUSY = 0.25
 RECOVERY = 2.0
 TOLD_WITHIN = 2.0
 OUTAGE = 3.0
@@ -86,7 +84,8 @@ def breaking(settings: Settings, victim: Victim, port: int) -> Settings:
 
 
 async def held_by(server: Service) -> int:
-    """Connections as the server sees them; listing all there are takes its time."""
+    """Connections as the server sees them. Listing all there are takes its time, in which one may end and another
+    begin, so that both are listed: the least of three looks."""
 
     def count() -> int:
         return sum(
@@ -94,7 +93,7 @@ async def held_by(server: Service) -> int:
             for connection in psutil.net_connections("tcp")
         )
 
-    return await asyncio.to_thread(count)
+    return min([await asyncio.to_thread(count) for _ in range(3)])
 
 
 async def nothing_held_by(server: Service) -> None:
@@ -227,7 +226,7 @@ def judge(load: Load, victim: Victim, spared: list[str], back: float, lag: float
         assert failure.content_type == PROBLEM
         assert failure.retry_after is not None
         assert 1 <= failure.retry_after <= 5
-        assert failure.seconds < LATEST + lag + BUSY
+        assert failure.seconds < LATEST + lag
     if victim.writes:
         assert all(client.failures for client in load.of(*victim.writes))
     assert median(seconds for client in load.of(*spared) for seconds in client.seconds) < TIMEOUT / 2
