@@ -110,9 +110,11 @@ async def open_platform(
     clock: Clock,
     metrics: Metrics,
     announce: Callable[[str], None],
+    patience: float = PATIENCE_SECONDS,
 ) -> AsyncIterator[Platform]:
-    """``announce`` gets lines for the person at the console: what is waited for, what is being done."""
-    opening = _Opening(settings, secret, base_url, clock=clock, metrics=metrics, announce=announce)
+    """``announce`` gets lines for the person at the console: what is waited for, what is being done. A store that is
+    needed to open and is not there is waited for as long as ``patience``; then DependencyUnavailable."""
+    opening = _Opening(settings, secret, base_url, clock=clock, metrics=metrics, announce=announce, patience=patience)
     async with AsyncExitStack() as stack:
         yield await opening.open(stack)
 
@@ -145,6 +147,7 @@ class _Opening:
         clock: Clock,
         metrics: Metrics,
         announce: Callable[[str], None],
+        patience: float,
     ) -> None:
         self._settings = settings
         self._secret = secret
@@ -152,6 +155,7 @@ class _Opening:
         self._clock = clock
         self._metrics = metrics
         self._announce = announce
+        self._patience = patience
         self._data_dir = Path(settings.server.data_dir)
         self._dependencies: list[Dependency] = []
 
@@ -273,7 +277,7 @@ class _Opening:
 
     async def _patiently(self, step: Callable[[], Awaitable[Opened]]) -> Opened:
         """Retry while a store is not there yet, saying what is waited for."""
-        until = self._clock.monotonic() + PATIENCE_SECONDS
+        until = self._clock.monotonic() + self._patience
         said: str | None = None
         while True:
             try:

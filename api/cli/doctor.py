@@ -19,14 +19,14 @@ from config.secrets import obtain_secret
 from config.sections import Settings
 from config.values import Secret
 from kernel.clock import SystemClock
-from kernel.errors import SecureConnectError
+from kernel.errors import DependencyUnavailable, SecureConnectError
 from kernel.health import Dependency
 from kernel.metrics import Metrics
 
 _MARKS = {Verdict.FINE: "ok  ", Verdict.ODD: "note", Verdict.BROKEN: "FAIL"}
 
-# Doctor does not wait for a store to come up; it says that it is not there.
-STORES_TIMEOUT = 20.0
+# All of them together; each has its own time-outs.
+STORES_TIMEOUT = 60.0
 
 
 def run_doctor(configuration: Configuration) -> int:
@@ -59,8 +59,7 @@ def _all(configuration: Configuration) -> Iterator[Finding]:
 
 
 async def _stores(settings: Settings, secret: Secret) -> list[Finding]:
-    """Opens every store as ``serve`` does, then probes each."""
-    waited: list[str] = []
+    """Opens every store as ``serve`` does, but without waiting for any to come up, then probes each."""
     findings: list[Finding] = []
     try:
         async with asyncio.timeout(STORES_TIMEOUT), AsyncExitStack() as stack:
@@ -71,12 +70,16 @@ async def _stores(settings: Settings, secret: Secret) -> list[Finding]:
                     base_url="http://127.0.0.1",
                     clock=SystemClock(),
                     metrics=Metrics(),
-                    announce=waited.append,
+                    announce=lambda _line: None,
+                    patience=0.0,
                 )
             )
             findings = [finding async for finding in _probes(platform.dependencies)]
     except TimeoutError:
-        findings.append(Finding(Verdict.BROKEN, "stores", waited[-1] if waited else "a store did not open in time"))
+        findings.append(Finding(Verdict.BROKEN, "stores", f"they did not all open within {STORES_TIMEOUT:g} s"))
+    except DependencyUnavailable as error:
+        findings.append(Finding(Verdict.BROKEN, error.dependency, error.reason))
+        findings.append(Finding(Verdict.ODD, "stores", "those that open after it were not looked at"))
     except (SecureConnectError, ValueError, OSError) as error:
         findings.append(Finding(Verdict.BROKEN, "stores", str(error)))
     return findings

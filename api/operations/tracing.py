@@ -5,6 +5,7 @@ Imported only when a collector is configured, because the SDK costs a third of a
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
@@ -24,6 +25,8 @@ from kernel.tracing import Span
 # Bounded on purpose: past it spans are dropped (the SDK counts them), never requests delayed.
 SPAN_QUEUE = 2048
 EXPORT_TIMEOUT_SECONDS = 5
+# What is left when the program ends has this long to reach a collector; one that is away may not hold up the end.
+FLUSH_SECONDS = 1.5
 
 
 class _RequestSpan:
@@ -50,8 +53,8 @@ class OpenTelemetryTracing:
             resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.sample_ratio))
         )
         endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"
-        exporter = OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_TIMEOUT_SECONDS)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=SPAN_QUEUE))
+        self._exporter = OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_TIMEOUT_SECONDS)
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter, max_queue_size=SPAN_QUEUE))
         self._tracer = self._provider.get_tracer("secureconnect", version)
         self._propagator = TraceContextTextMapPropagator()
 
@@ -90,5 +93,11 @@ class OpenTelemetryTracing:
                 raise
 
     def close(self) -> None:
-        """Flush and stop the exporter; blocks up to its timeout, so call it off the event loop."""
-        self._provider.shutdown()
+        """Flush and stop the exporter; blocks, at most for an export's timeout, so call it off the event loop."""
+        impatience = threading.Timer(FLUSH_SECONDS, self._exporter.shutdown)
+        impatience.start()
+        try:
+            self._provider.shutdown()
+        finally:
+            impatience.cancel()
+            impatience.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from adapters.guard import Guard
 from adapters.memory import MemoryBus
 from api.http.endpoints import Call, Resource
-from api.operations.tracing import OpenTelemetryTracing
+from api.operations.tracing import FLUSH_SECONDS, OpenTelemetryTracing
 from config.sections import Telemetry
 from kernel.clock import SystemClock
 from kernel.errors import DependencyUnavailable
@@ -46,6 +47,16 @@ async def collector() -> AsyncIterator[tuple[str, list[Span]]]:
         yield f"http://{host}:{port}", received
     finally:
         await runner.cleanup()
+
+
+async def test_a_collector_that_is_away_does_not_hold_up_the_end() -> None:
+    tracing = OpenTelemetryTracing(Telemetry(otlp_endpoint="http://127.0.0.1:1", sample_ratio=1.0), "1.2.3")
+    for _ in range(2000):
+        with tracing.dependency("database"):
+            pass
+    began = time.monotonic()
+    await asyncio.to_thread(tracing.close)
+    assert time.monotonic() - began < FLUSH_SECONDS + 0.5
 
 
 async def test_a_request_and_the_store_it_asks_are_one_trace_of_the_caller() -> None:

@@ -38,8 +38,7 @@ async def push(port: int, marker: str) -> None:
             with suppress(aiohttp.ClientError):
                 async with session.ws_connect(f"/v1/product/{marker}", protocols=protocols):
                     pass
-    for raw in _raw(marker):
-        await _send(port, raw)
+    await asyncio.gather(*(_send(port, raw) for raw in _raw(marker)))
 
 
 def _headers(marker: str) -> Iterator[dict[str, str]]:

@@ -140,8 +140,8 @@ def written(server: ServerProcess) -> str:
 
 async def printed(server: ServerProcess) -> str:
     """What the commands print of the same configuration."""
-    texts = []
-    for words in (["config", "print"], ["config", "check"], ["db", "status"], ["doctor"]):
+
+    async def of(*words: str) -> str:
         done = await asyncio.to_thread(
             subprocess.run,
             [*CLI, *words],
@@ -152,8 +152,11 @@ async def printed(server: ServerProcess) -> str:
             timeout=90,
             check=False,
         )
-        texts.append(f"{words} {done.returncode} {done.stdout} {done.stderr}")
-    return "\n".join(texts)
+        return f"{words} {done.returncode} {done.stdout} {done.stderr}"
+
+    return "\n".join(
+        await asyncio.gather(of("config", "print"), of("config", "check"), of("db", "status"), of("doctor"))
+    )
 
 
 async def use(server: ServerProcess, seconds: float) -> None:
