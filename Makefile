@@ -33,8 +33,10 @@ run: ## start the server (HOST, PORT, MEDIA_PORT, DATA_DIR); installs what is mi
 	@exec $(BIN)/secureconnect serve
 
 .PHONY: test
+# The fast tests come first, spread over four processes; what needs a service or the machine to itself comes after them,
+# one test at a time in one of the four (tests/turns.py).
 test: environment ## the whole suite, real services included
-	@$(PYTEST) -m "not soak" --cov --cov-report=term $(ARGS)
+	@$(PYTEST) -m "not soak" --numprocesses=4 --dist=loadscope --cov --cov-report=term $(ARGS)
 
 .PHONY: test-fast
 # Most of their time is waiting for time-outs: more processes than cores.

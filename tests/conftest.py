@@ -14,9 +14,9 @@ from hypothesis import settings
 
 from tests.blocking import LIMIT, LoopWatch
 from tests.leaks import KINDS, Holdings, left_behind, tasks_left_behind
-from tests.services import SERVICE_OF_FIXTURE, SERVICE_ORDER
+from tests.services import SERVICE_OF_FIXTURE
 
-pytest_plugins = ["tests.services.provisioning", "tests.services.fixtures", "tests.virtual_time"]
+pytest_plugins = ["tests.turns", "tests.services.provisioning", "tests.services.fixtures", "tests.virtual_time"]
 
 
 @pytest.hookimpl(trylast=True)
@@ -44,7 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             service = SERVICE_OF_FIXTURE.get(fixture)
             if service is not None:
                 item.add_marker(pytest.mark.service(service))
-    items.sort(key=_last_service)
 
 
 def pytest_collection_finish() -> None:
@@ -62,11 +61,6 @@ def _set_aside() -> None:
     the process for a third of a second, in the middle of tests that measure such times."""
     gc.collect()
     gc.freeze()
-
-
-def _last_service(item: pytest.Item) -> int:
-    names = [mark.args[0] for mark in item.iter_markers("service")]
-    return max((SERVICE_ORDER.index(name) + 1 for name in names), default=0)
 
 
 @pytest.fixture(scope="session")
