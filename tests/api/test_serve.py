@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -222,7 +223,7 @@ def test_commands_look_at_the_configuration_and_the_schema(tmp_path: Path) -> No
     def run(*words: str) -> tuple[int, str]:
         done = subprocess.run(
             [*PROGRAM, *words],
-            env=environment(tmp_path, 8080, {"SECURECONNECT_SECURITY_SECRET": "s3cr3t-" * 8}),
+            env=environment(tmp_path, free_port(), {"SECURECONNECT_SECURITY_SECRET": "s3cr3t-" * 8}),
             capture_output=True,
             text=True,
             timeout=60,
@@ -248,3 +249,22 @@ def test_commands_look_at_the_configuration_and_the_schema(tmp_path: Path) -> No
     assert "Nothing to mend." in text
     code, text = run("nonsense")
     assert code == 2
+
+
+def test_doctor_names_a_store_that_is_not_there_and_does_not_wait_for_it(tmp_path: Path) -> None:
+    away = f"postgresql://somebody:something@127.0.0.1:{free_port()}/name"
+    began = time.monotonic()
+    done = subprocess.run(
+        [*PROGRAM, "doctor"],
+        env=environment(tmp_path, free_port(), {"SECURECONNECT_DATABASE_URL": away}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert time.monotonic() - began < 10
+    assert done.returncode == 1
+    assert re.search(r"^FAIL +database .*refused", done.stdout, re.MULTILINE), done.stdout
+    assert "those that open after it were not looked at" in done.stdout
+    assert "something" not in done.stdout + done.stderr

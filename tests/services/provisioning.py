@@ -71,8 +71,7 @@ class Provisioning:
                 try:
                     _, errors = waiting.communicate(timeout=PROGRESS_EVERY)
                 except subprocess.TimeoutExpired:
-                    if terminal is not None:
-                        terminal.write_line(f"[{name}] being installed, {time.monotonic() - started:.0f} s so far")
+                    _tell(terminal, f"[{name}] being installed, {time.monotonic() - started:.0f} s so far")
         if waiting.returncode:
             self._reasons[name] = errors.strip()
 
@@ -87,6 +86,14 @@ class Provisioning:
         if self._background is not None:
             self._background.terminate()
             self._background.wait()
+
+
+def _tell(terminal: pytest.TerminalReporter | None, line: str) -> None:
+    if terminal is not None:
+        terminal.write_line(line)
+    else:  # whoever waits for several processes sees their standard error
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def _ready(name: str) -> bool:
@@ -107,7 +114,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    terminal = item.config.pluginmanager.get_plugin("terminalreporter")
+    is_one_of_several = hasattr(item.config, "workerinput")  # whose reporter writes to nobody
+    terminal = None if is_one_of_several else item.config.pluginmanager.get_plugin("terminalreporter")
     capture = item.config.pluginmanager.get_plugin("capturemanager")
     for name in sorted(services_of(item)):
         # Without it, the progress would be shown when the test is over.
