@@ -14,12 +14,14 @@ import structlog
 from api.app import Ground, build_application, project_version
 from api.http.endpoints import Resource
 from api.http.pipeline import AccessLog
+from api.http.rates import RateLimiter
 from api.lifecycle import Lifecycle
 from api.listening import BoundSockets, bind
 from api.operations.process import collect_process_metrics
 from api.operations.stalls import StallWatch
+from api.people import People, open_people
 from api.platform import OBJECT_URLS, Platform, open_platform, running_jobs
-from api.resources import objects
+from api.resources import auth, objects, users
 from api.server import HttpServer
 from config.secrets import derive_key
 from config.sections import Settings
@@ -129,10 +131,13 @@ async def running_server(
                 announce=announce,
             )
         )
+        people = await stack.enter_async_context(open_people(platform, settings.server.public_url or sockets.url))
         mail = MailDelivery(platform.mailer)
         await stack.enter_async_context(running_jobs(platform, {MAIL_JOB: mail.deliver, **handlers(platform)}))
         app = build_application(
-            _ground(platform, lifecycle, access_log), [*_resources(platform, clock), *resources(platform)]
+            _ground(platform, lifecycle, access_log),
+            [*_resources(platform, people, clock), *resources(platform)],
+            people.authenticator,
         )
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
         await server.start(sockets)
@@ -163,10 +168,13 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _resources(platform: Platform, clock: Clock) -> list[Resource]:
-    if not platform.objects.signs_own_urls:
-        return []
-    return [objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock)]
+def _resources(platform: Platform, people: People, clock: Clock) -> list[Resource]:
+    settings = platform.settings
+    rates = RateLimiter(settings.limits, platform.ephemeral.buckets, platform.local.buckets, platform.metrics)
+    found = [auth.resource(people, rates, registration=settings.identity.registration), users.resource(people)]
+    if platform.objects.signs_own_urls:
+        found.append(objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock))
+    return found
 
 
 def _ground(platform: Platform, lifecycle: Lifecycle, access_log: AccessLog | None) -> Ground:

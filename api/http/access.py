@@ -6,17 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+from uuid import UUID
 
 from kernel.errors import Forbidden, Unauthenticated
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever a request was made by: ``kind`` is ``user``, ``service`` or ``operator``."""
+    """Whoever a request was made by: ``kind`` is ``user``, ``service`` or ``operator``; a user has a ``session``, and
+    a service the ``scopes`` of its key."""
 
     id: str
     kind: str
     roles: frozenset[str] = frozenset()
+    session: UUID | None = None
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def account(self) -> UUID:
+        """Of a user."""
+        return UUID(self.id)
 
 
 class Access(Enum):

@@ -1,0 +1,93 @@
+"""Sessions, and links that work once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Index, Row, Table, delete, insert, select, update
+
+from adapters.sql.metadata import Bytes, Id, Moment, Text, metadata
+from adapters.sql.units import sql_of
+from identity.onetime import Link
+from identity.sessions import Session
+from kernel.units import Transaction
+
+SESSIONS = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Id, nullable=False),
+    Column("refresh_digest", Bytes, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("used_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index(None, "account", "used_at"),
+    Index(None, "expires_at"),
+)
+LINKS = Table(
+    "one_time_links",
+    metadata,
+    Column("digest", Bytes, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("account", Id, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index(None, "account", "purpose"),
+    Index(None, "expires_at"),
+)
+
+_s, _l = SESSIONS.c, LINKS.c
+
+
+class SqlSessions:
+    """identity.sessions.SessionStore."""
+
+    async def add(self, unit: Transaction, session: Session, *, most: int) -> Sequence[UUID]:
+        connection = sql_of(unit).connection
+        await connection.execute(insert(SESSIONS).values(_values(session)))
+        newest = select(_s.id).where(_s.account == session.account).order_by(_s.used_at.desc(), _s.id.desc())
+        found = list((await connection.execute(newest)).scalars())
+        return await self.remove(unit, session.account, found[most:])
+
+    async def get(self, unit: Transaction, session: UUID) -> Session | None:
+        row = (await sql_of(unit).connection.execute(select(SESSIONS).where(_s.id == session))).first()
+        return None if row is None else _session(row)
+
+    async def put(self, unit: Transaction, session: Session) -> None:
+        await sql_of(unit).connection.execute(update(SESSIONS).where(_s.id == session.id).values(_values(session)))
+
+    async def of(self, unit: Transaction, account: UUID) -> Sequence[Session]:
+        latest = select(SESSIONS).where(_s.account == account).order_by(_s.used_at.desc(), _s.id.desc())
+        return [_session(row) for row in await sql_of(unit).connection.execute(latest)]
+
+    async def remove(self, unit: Transaction, account: UUID, sessions: Sequence[UUID]) -> Sequence[UUID]:
+        if not sessions:
+            return []
+        gone = delete(SESSIONS).where(_s.account == account, _s.id.in_(sessions)).returning(_s.id)
+        return list((await sql_of(unit).connection.execute(gone)).scalars())
+
+
+class SqlLinks:
+    """identity.onetime.LinkStore."""
+
+    async def replace(self, unit: Transaction, link: Link) -> None:
+        connection = sql_of(unit).connection
+        await connection.execute(delete(LINKS).where(_l.account == link.account, _l.purpose == link.purpose))
+        values = {column.name: getattr(link, column.name) for column in _l}
+        await connection.execute(insert(LINKS).values(values))
+
+    async def take(self, unit: Transaction, digest: bytes, purpose: str) -> Link | None:
+        taken = delete(LINKS).where(_l.digest == digest, _l.purpose == purpose).returning(*_l)
+        row = (await sql_of(unit).connection.execute(taken)).first()
+        return None if row is None else Link(**row._asdict())
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(**row._asdict())
+
+
+def _values(session: Session) -> dict[str, object]:
+    return {column.name: getattr(session, column.name) for column in _s}

@@ -1,0 +1,124 @@
+"""``/v1/users``: oneself and other people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+from api.http.access import Access
+from api.http.endpoints import Call, Endpoint, Resource
+from api.http.wire import View, Wire
+from api.people import People
+from identity.accounts import Account
+from identity.names import MAX_USERNAME
+
+
+class PersonView(View, frozen=True):
+    """What others see of somebody."""
+
+    id: UUID
+    username: str
+    display_name: str
+    avatar_url: str | None
+    status: str
+    created_at: datetime
+
+
+class OwnView(PersonView, frozen=True):
+    email: str
+    email_verified: bool
+    two_factor_enabled: bool
+    searchable: bool
+    roles: list[str]
+
+
+class ProfileChange(Wire, frozen=True):
+    """Fields that are left out stay as they are."""
+
+    username: Annotated[str, Meta(min_length=1, max_length=4 * MAX_USERNAME)] | None = None
+    display_name: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    searchable: bool | None = None
+
+
+class PersonPath(Wire, frozen=True):
+    id: UUID
+
+
+def own_view(account: Account, *, two_factor_enabled: bool = False) -> OwnView:
+    return OwnView(
+        id=account.id,
+        username=account.username,
+        display_name=account.display_name,
+        avatar_url=None,
+        status="offline",
+        created_at=datetime.fromtimestamp(account.created_at, UTC),
+        email=account.email,
+        email_verified=account.email_verified_at is not None,
+        two_factor_enabled=two_factor_enabled,
+        searchable=account.searchable,
+        roles=sorted(account.roles) or ["user"],
+    )
+
+
+def person_view(account: Account) -> PersonView:
+    return PersonView(
+        id=account.id,
+        username=account.username,
+        display_name=account.display_name,
+        avatar_url=None,
+        status="offline",
+        created_at=datetime.fromtimestamp(account.created_at, UTC),
+    )
+
+
+def resource(people: People) -> Resource:
+    async def me(call: Call) -> OwnView:
+        return own_view(await people.accounts.get(call.principal.account))
+
+    async def change_me(call: Call, body: ProfileChange) -> OwnView:
+        changed = await people.accounts.change_profile(
+            call.principal.account,
+            username=body.username,
+            display_name=body.display_name,
+            searchable=body.searchable,
+        )
+        return own_view(changed)
+
+    async def person(call: Call, path: PersonPath) -> PersonView:
+        return person_view(await people.accounts.get(path.id))
+
+    return Resource(
+        "users",
+        "Oneself and other people.",
+        [
+            Endpoint(
+                method="GET",
+                path="/v1/users/me",
+                handler=me,
+                access=Access.SIGNED_IN,
+                limit="default",
+                summary="Oneself",
+            ),
+            Endpoint(
+                method="PATCH",
+                path="/v1/users/me",
+                handler=change_me,
+                access=Access.SIGNED_IN,
+                limit="profile",
+                summary="Change one's profile",
+                errors={409: ("username_taken",), 422: ("invalid_username", "invalid_display_name")},
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/users/{id}",
+                handler=person,
+                access=Access.SIGNED_IN,
+                limit="default",
+                summary="Somebody else, as far as they let others see",
+                errors={404: ("not_found",)},
+            ),
+        ],
+    )

@@ -1,0 +1,169 @@
+"""Accounts: who somebody is here. Stores are asked inside units of work; what must be true together is one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Protocol
+from uuid import UUID
+
+from identity import names
+from identity.mails import AccountMails
+from identity.onetime import OneTimeLinks, Purpose
+from identity.passwords import PasswordHasher, require_acceptable
+from kernel.clock import Clock
+from kernel.errors import NotFound
+from kernel.ids import IdGenerator
+from kernel.units import Transaction, UnitsOfWork
+
+
+class State(Enum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    # Nobody signs in any more; what is left of it is being erased.
+    ERASING = "erasing"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """``skeleton`` is what its username looks like; ``searchable`` lets strangers find it; ``avatar`` is the key of an
+    object."""
+
+    id: UUID
+    email: str
+    username: str
+    skeleton: str
+    display_name: str
+    password_hash: str
+    created_at: float
+    password_changed_at: float
+    email_verified_at: float | None = None
+    roles: frozenset[str] = frozenset()
+    state: State = State.ACTIVE
+    searchable: bool = True
+    avatar: str | None = None
+
+
+class AccountStore(Protocol):
+    async def add(self, unit: Transaction, account: Account) -> None:
+        """Raises Conflict ``email_taken`` or ``username_taken``."""
+        ...
+
+    async def get(self, unit: Transaction, account: UUID) -> Account | None: ...
+
+    async def by_email(self, unit: Transaction, email: str) -> Account | None: ...
+
+    async def put(self, unit: Transaction, account: Account) -> None:
+        """Write every field of an account that is there. Raises as ``add`` does."""
+        ...
+
+    async def many(self, unit: Transaction, accounts: frozenset[UUID]) -> Mapping[UUID, Account]: ...
+
+
+class Accounts:
+    def __init__(
+        self,
+        *,
+        units: UnitsOfWork,
+        store: AccountStore,
+        hasher: PasswordHasher,
+        links: OneTimeLinks,
+        mails: AccountMails,
+        ids: IdGenerator,
+        clock: Clock,
+    ) -> None:
+        self._units = units
+        self._store = store
+        self._hasher = hasher
+        self._links = links
+        self._mails = mails
+        self._ids = ids
+        self._clock = clock
+
+    async def register(
+        self, *, email: str, username: str, password: str, display_name: str | None, roles: frozenset[str] = frozenset()
+    ) -> Account:
+        """A new account and the mail that verifies its address. Raises Unprocessable or Conflict."""
+        address, name = names.email(email), names.username(username)
+        shown = names.display_name(display_name if display_name is not None else username)
+        require_acceptable(password, beside=(name, address.partition("@")[0]))
+        hashed = await self._hasher.hash(password)
+        now = self._clock.now()
+        account = Account(
+            id=self._ids.next(),
+            email=address,
+            username=name,
+            skeleton=names.skeleton(name),
+            display_name=shown,
+            password_hash=hashed,
+            created_at=now,
+            password_changed_at=now,
+            roles=roles,
+        )
+
+        async def work(unit: Transaction) -> None:
+            await self._store.add(unit, account)
+            secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account.id)
+            await self._mails.verify(unit, account.email, account.display_name, secret)
+
+        await self._units.write(work)
+        return account
+
+    async def get(self, account: UUID) -> Account:
+        """Raises NotFound."""
+        found = await self._units.read(lambda unit: self._store.get(unit, account))
+        if found is None or found.state is State.ERASING:
+            raise NotFound("There is no such person.")
+        return found
+
+    async def resend_verification(self, account: UUID) -> None:
+        async def work(unit: Transaction) -> None:
+            found = await self._store.get(unit, account)
+            if found is not None and found.email_verified_at is None:
+                secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account)
+                await self._mails.verify(unit, found.email, found.display_name, secret)
+
+        await self._units.write(work)
+
+    async def verify_email(self, secret: str) -> Account:
+        """Raises Unprocessable ``invalid_link``."""
+
+        async def work(unit: Transaction) -> Account:
+            link = await self._links.take(unit, Purpose.VERIFY_EMAIL, secret)
+            found = await self._required(unit, link.account)
+            verified = replace(found, email_verified_at=self._clock.now())
+            await self._store.put(unit, verified)
+            return verified
+
+        return await self._units.write(work)
+
+    async def change_profile(
+        self,
+        account: UUID,
+        *,
+        username: str | None = None,
+        display_name: str | None = None,
+        searchable: bool | None = None,
+    ) -> Account:
+        """None leaves a field as it is."""
+
+        async def work(unit: Transaction) -> Account:
+            found = await self._required(unit, account)
+            if username is not None:
+                name = names.username(username)
+                found = replace(found, username=name, skeleton=names.skeleton(name))
+            if display_name is not None:
+                found = replace(found, display_name=names.display_name(display_name))
+            if searchable is not None:
+                found = replace(found, searchable=searchable)
+            await self._store.put(unit, found)
+            return found
+
+        return await self._units.write(work)
+
+    async def _required(self, unit: Transaction, account: UUID) -> Account:
+        found = await self._store.get(unit, account)
+        if found is None or found.state is State.ERASING:
+            raise NotFound("There is no such person.")
+        return found
