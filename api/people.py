@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.sql.identity.accounts import SqlAccounts
+from adapters.sql.identity.audit import SqlAudit
 from adapters.sql.identity.sessions import SqlLinks, SqlSessions
 from api.authentication import BearerTokens
 from api.platform import Platform
 from config.secrets import derive_key
 from identity.accounts import Accounts
+from identity.audit import AuditLog
 from identity.keyfiles import file_key_set, shared_key_set
 from identity.lockout import Lockout
 from identity.login import Login
@@ -33,6 +35,7 @@ class People:
     accounts: Accounts
     login: Login
     sessions: Sessions
+    audit: AuditLog
     authenticator: BearerTokens
 
 
@@ -61,6 +64,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             lifetime=settings.session_lifetime,
             most=settings.max_sessions,
         )
+        audit = AuditLog(units=units, store=SqlAudit(), ids=ids)
         mails = AccountMails(MailQueue(platform.jobs.queue), ids, base_url)
         yield People(
             accounts=Accounts(
@@ -82,6 +86,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
                 require_verified_email=settings.require_verified_email,
             ),
             sessions=signed_in,
+            audit=audit,
             authenticator=BearerTokens(platform.settings.telemetry.metrics_token, tokens, revocations, clock),
         )
     finally:
