@@ -48,7 +48,8 @@ class Endpoint:
     """``limit`` names a rate of the limits section, None exempts (health, metrics); ``errors`` are the codes a
     client should expect beyond those every endpoint can give. ``streaming`` lifts the body and request bounds,
     because the handler has its own. ``content`` is the media type of an answer that is not JSON; ``also`` are
-    further statuses under which the handler answers the same body."""
+    further statuses under which the handler answers the same body. ``scope`` lets in API keys that have it; without
+    one no API key gets in."""
 
     method: str
     path: str
@@ -56,6 +57,7 @@ class Endpoint:
     access: Access
     limit: str | None
     summary: str
+    scope: str | None = None
     status: int = 200
     errors: Mapping[int, Sequence[str]] = field(default_factory=dict)
     streaming: bool = False

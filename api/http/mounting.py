@@ -43,7 +43,7 @@ class MountedEndpoint:
         context.route = endpoint.path
         if not self._open or "Authorization" in request.headers:
             context.principal = await identify(shell, endpoint.access, request)
-            permit(endpoint.access, context.principal)
+            permit(endpoint.access, context.principal, endpoint.scope)
         if endpoint.limit is not None:
             await shell.rates.admit(endpoint.limit, context)
         if endpoint.streaming:

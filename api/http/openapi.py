@@ -68,6 +68,8 @@ def _operation(
         "x-rate-limit": item.limit,
         "responses": _responses(item, shape, schemas),
     }
+    if item.scope is not None:
+        operation["x-scope"] = item.scope
     parameters = _path_parameters(item, _fields(shape.path, schemas, components))
     parameters += _query_parameters(_fields(shape.query, schemas, components))
     if item.unsafe and not item.streaming:
@@ -120,7 +122,7 @@ def _error_codes(item: Endpoint, shape: Shape) -> dict[int, list[str]]:
         codes[503].append("request_timeout")
     if item.access in _SECURED:
         codes[401] = ["unauthenticated"]
-        codes[403] = ["forbidden"]
+        codes[403] = ["forbidden"] if item.scope is None else ["forbidden", "insufficient_scope"]
     if shape.path is not None:
         codes[404] = ["not_found"]
     if item.limit is not None:
