@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
@@ -82,9 +82,17 @@ class Accounts:
         self._clock = clock
 
     async def register(
-        self, *, email: str, username: str, password: str, display_name: str | None, roles: frozenset[str] = frozenset()
+        self,
+        *,
+        email: str,
+        username: str,
+        password: str,
+        display_name: str | None,
+        roles: frozenset[str] = frozenset(),
+        first: Callable[[Transaction, Account], Awaitable[None]] | None = None,
     ) -> Account:
-        """A new account and the mail that verifies its address. Raises Unprocessable or Conflict."""
+        """A new account and the mail that verifies its address. ``first`` is run in the same unit before it is added,
+        and may refuse it. Raises Unprocessable or Conflict."""
         address, name = names.email(email), names.username(username)
         shown = names.display_name(display_name if display_name is not None else username)
         require_acceptable(password, beside=(name, address.partition("@")[0]))
@@ -103,6 +111,8 @@ class Accounts:
         )
 
         async def work(unit: Transaction) -> None:
+            if first is not None:
+                await first(unit, account)
             await self._store.add(unit, account)
             secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account.id)
             await self._mails.verify(unit, account.email, account.display_name, secret)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from identity.accounts import Account, AccountStore, State
@@ -18,9 +18,11 @@ from identity.onetime import digest_of
 from identity.revocations import Revocations
 from identity.tokens import AccessTokens
 from kernel.clock import Clock
-from kernel.errors import NotFound, Unauthenticated
+from kernel.errors import Forbidden, NotFound, Unauthenticated
 from kernel.ids import IdGenerator
 from kernel.units import Transaction, UnitsOfWork
+
+Result = TypeVar("Result")
 
 SECRET_BYTES = 32
 MAX_CLIENT_LENGTH = 200
@@ -90,7 +92,8 @@ class Sessions:
         self._most = most
 
     async def begin(self, account: Account, client: str) -> TokenPair:
-        """For somebody who has proved who they are."""
+        """For somebody who has proved who they are. Raises Forbidden ``account_disabled``: since they did, an admin may
+        have come between."""
         now = self._clock.now()
         secret = secrets.token_urlsafe(SECRET_BYTES)
         session = Session(
@@ -102,9 +105,16 @@ class Sessions:
             used_at=now,
             expires_at=now + self._lifetime,
         )
-        ended = await self._units.write(lambda unit: self._store.add(unit, session, most=self._most))
+
+        async def work(unit: Transaction) -> tuple[Account, Sequence[UUID]]:
+            current = await self._accounts.get(unit, account.id)
+            if current is None or current.state is not State.ACTIVE:
+                raise Forbidden("This account is disabled.", code="account_disabled")
+            return current, await self._store.add(unit, session, most=self._most)
+
+        current, ended = await self._units.write(work)
         await self._revocations.revoke(ended)
-        return self._pair(account, session, secret)
+        return self._pair(current, session, secret)
 
     async def refresh(self, refresh_token: str) -> tuple[Account, TokenPair]:
         """Raises Unauthenticated ``invalid_refresh_token`` or ``refresh_token_reused``."""
@@ -157,6 +167,20 @@ class Sessions:
     async def end_others(self, account: UUID, but: UUID | None) -> Sequence[UUID]:
         sessions = [session.id for session in await self.of(account) if session.id != but]
         return await self.end_all(account, sessions) if sessions else []
+
+    async def ending_all(self, account: UUID, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """``work`` and the end of all sessions of ``account``, as one."""
+        await self._revocations.revoke([session.id for session in await self.of(account)])
+
+        async def ending(unit: Transaction) -> tuple[Result, Sequence[UUID]]:
+            done = await work(unit)
+            sessions = [session.id for session in await self._store.of(unit, account)]
+            return done, await self._store.remove(unit, account, sessions)
+
+        done, ended = await self._units.write(ending)
+        # Those that began after the first look.
+        await self._revocations.revoke(ended)
+        return done
 
     def _pair(self, account: Account, session: Session, secret: str) -> TokenPair:
         access = self._tokens.issue(
