@@ -15,6 +15,7 @@ from api.authentication import BearerTokens
 from api.platform import Platform
 from config.secrets import derive_key
 from identity.accounts import Accounts
+from identity.announcements import Announcer
 from identity.audit import AuditLog
 from identity.keyfiles import file_key_set, shared_key_set
 from identity.lockout import Lockout
@@ -36,6 +37,7 @@ class People:
     login: Login
     sessions: Sessions
     audit: AuditLog
+    announcer: Announcer
     authenticator: BearerTokens
 
 
@@ -87,6 +89,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             ),
             sessions=signed_in,
             audit=audit,
+            announcer=Announcer(platform.bus),
             authenticator=BearerTokens(platform.settings.telemetry.metrics_token, tokens, revocations, clock),
         )
     finally:

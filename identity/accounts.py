@@ -12,6 +12,7 @@ from identity import names
 from identity.mails import AccountMails
 from identity.onetime import OneTimeLinks, Purpose
 from identity.passwords import PasswordHasher, require_acceptable
+from identity.visibility import USUAL, Visibility, status_text
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.ids import IdGenerator
@@ -43,6 +44,8 @@ class Account:
     state: State = State.ACTIVE
     searchable: bool = True
     avatar: str | None = None
+    status_text: str | None = None
+    visibility: Visibility = USUAL
 
 
 class AccountStore(Protocol):
@@ -155,8 +158,9 @@ class Accounts:
         username: str | None = None,
         display_name: str | None = None,
         searchable: bool | None = None,
+        status: str | None = None,
     ) -> Account:
-        """None leaves a field as it is."""
+        """None leaves a field as it is; an empty ``status`` takes the text away."""
 
         async def work(unit: Transaction) -> Account:
             found = await self._required(unit, account)
@@ -167,6 +171,8 @@ class Accounts:
                 found = replace(found, display_name=names.display_name(display_name))
             if searchable is not None:
                 found = replace(found, searchable=searchable)
+            if status is not None:
+                found = replace(found, status_text=status_text(status))
             await self._store.put(unit, found)
             return found
 

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Boolean, Column, Row, Table, UniqueConstraint, select, update
 
-from adapters.sql.metadata import Id, Moment, Text, metadata, upsert
+from adapters.sql.identity.words import keep_words
+from adapters.sql.metadata import Id, Json, Moment, Text, metadata, upsert
 from adapters.sql.units import sql_of
 from identity.accounts import Account, State
+from identity.visibility import Visibility
 from kernel.errors import Conflict
 from kernel.units import Transaction
 
@@ -30,6 +33,8 @@ ACCOUNTS = Table(
     Column("state", Text, nullable=False),
     Column("searchable", Boolean, nullable=False),
     Column("avatar", Text),
+    Column("status_text", Text),
+    Column("visibility", Json),
     UniqueConstraint("email"),
     UniqueConstraint("skeleton"),
 )
@@ -45,6 +50,7 @@ class SqlAccounts:
         statement = upsert(ACCOUNTS).values(_values(account)).on_conflict_do_nothing()
         if (await sql_of(unit).connection.execute(statement)).rowcount != 1:
             await self._refuse(unit, account)
+        await keep_words(unit, account)
 
     async def get(self, unit: Transaction, account: UUID) -> Account | None:
         row = (await sql_of(unit).connection.execute(_ALL.where(_c.id == account))).first()
@@ -62,6 +68,7 @@ class SqlAccounts:
         if (await connection.execute(taken)).first() is not None:
             await self._refuse(unit, account)
         await connection.execute(update(ACCOUNTS).where(_c.id == account.id).values(_values(account)))
+        await keep_words(unit, account)
 
     async def many(self, unit: Transaction, accounts: frozenset[UUID]) -> Mapping[UUID, Account]:
         if not accounts:
@@ -80,6 +87,7 @@ def account_of(row: Row[Any]) -> Account:
     fields = {column.name: getattr(row, column.name) for column in _c}
     fields["roles"] = frozenset(row.roles.split())
     fields["state"] = State(row.state)
+    fields["visibility"] = msgspec.convert(row.visibility or {}, Visibility)
     return Account(**fields)
 
 
