@@ -10,6 +10,7 @@ from uuid import UUID
 
 from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.audit import SqlAudit
+from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.identity.sessions import SqlLinks, SqlSessions
 from api.authentication import BearerTokens
 from api.platform import Platform
@@ -17,18 +18,24 @@ from config.secrets import derive_key
 from identity.accounts import Accounts
 from identity.announcements import Announcer
 from identity.audit import AuditLog
+from identity.credentials import Credentials
 from identity.keyfiles import file_key_set, shared_key_set
 from identity.lockout import Lockout
 from identity.login import Login
 from identity.mails import AccountMails
 from identity.onetime import OneTimeLinks
 from identity.passwords import PasswordHasher
+from identity.proof import PasswordProof
 from identity.revocations import Revocations
+from identity.sealing import Sealer
+from identity.second_factor import SecondFactor
 from identity.sessions import Sessions
+from identity.tickets import Tickets
 from identity.tokens import AccessTokens, KeySet
 from kernel.mailqueue import MailQueue
 
 ACCESS_TOKENS = "access tokens"
+SECOND_FACTOR = "second factor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,10 @@ class People:
     accounts: Accounts
     login: Login
     sessions: Sessions
+    proof: PasswordProof
+    second_factor: SecondFactor
+    credentials: Credentials
+    tickets: Tickets
     audit: AuditLog
     announcer: Announcer
     authenticator: BearerTokens
@@ -68,12 +79,25 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
         )
         audit = AuditLog(units=units, store=SqlAudit(), ids=ids)
         mails = AccountMails(MailQueue(platform.jobs.queue), ids, base_url)
+        links = OneTimeLinks(SqlLinks(), clock)
+        lockout = Lockout(ephemeral.counters, ephemeral.key_values, clock)
+        proof = PasswordProof(units=units, accounts=accounts, hasher=hasher, lockout=lockout)
+        second_factor = SecondFactor(
+            units=units,
+            factors=SqlFactors(),
+            codes=SqlRecoveryCodes(),
+            accounts=accounts,
+            proof=proof,
+            sealer=Sealer(derive_key(platform.secret, SECOND_FACTOR)),
+            mails=mails,
+            clock=clock,
+        )
         yield People(
             accounts=Accounts(
                 units=units,
                 store=accounts,
                 hasher=hasher,
-                links=OneTimeLinks(SqlLinks(), clock),
+                links=links,
                 mails=mails,
                 ids=ids,
                 clock=clock,
@@ -82,12 +106,27 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
                 units=units,
                 accounts=accounts,
                 hasher=hasher,
-                lockout=Lockout(ephemeral.counters, ephemeral.key_values, clock),
-                second=_NoSecondProof(),
+                lockout=lockout,
+                second=second_factor,
                 sessions=signed_in,
                 require_verified_email=settings.require_verified_email,
             ),
             sessions=signed_in,
+            proof=proof,
+            second_factor=second_factor,
+            credentials=Credentials(
+                units=units,
+                accounts=accounts,
+                hasher=hasher,
+                proof=proof,
+                lockout=lockout,
+                links=links,
+                mails=mails,
+                sessions=signed_in,
+                jobs=platform.jobs.queue,
+                clock=clock,
+            ),
+            tickets=Tickets(ephemeral.key_values, revocations),
             audit=audit,
             announcer=Announcer(platform.bus),
             authenticator=BearerTokens(platform.settings.telemetry.metrics_token, tokens, revocations, clock),
@@ -101,11 +140,3 @@ async def _key_set(platform: Platform) -> KeySet:
     if settings.signing_key_file:
         return await asyncio.to_thread(file_key_set, settings.signing_key_file, settings.verifying_key_files)
     return shared_key_set(derive_key(platform.secret, ACCESS_TOKENS))
-
-
-class _NoSecondProof:
-    async def required(self, account: UUID) -> bool:
-        return False
-
-    async def verify(self, account: UUID, *, totp: str | None, recovery_code: str | None) -> bool:
-        return False

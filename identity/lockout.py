@@ -49,6 +49,11 @@ class Lockout:
                 until = self._clock.now() + seconds
                 await self._words.put(f"{subject}:lock", repr(until).encode(), ttl=seconds)
 
+    async def clear(self, account: str) -> None:
+        """Somebody proved in another way that the account is theirs. Failures stay counted, and the address locked."""
+        own, _ = _subjects(account, "")
+        await self._words.delete(f"{own}:lock")
+
 
 def _subjects(account: str, address: str) -> Sequence[str]:
     """Hashed: an e-mail address is no name for a key of a store that others may look into."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -48,9 +49,13 @@ class LinkStore(Protocol):
         """Add a link; earlier ones of the same account and purpose are gone."""
         ...
 
+    async def get(self, unit: Transaction, digest: bytes, purpose: str) -> Link | None: ...
+
     async def take(self, unit: Transaction, digest: bytes, purpose: str) -> Link | None:
         """Remove a link and answer it, to one caller only."""
         ...
+
+    async def remove(self, unit: Transaction, account: UUID, purposes: Collection[str]) -> None: ...
 
 
 class OneTimeLinks:
@@ -67,7 +72,17 @@ class OneTimeLinks:
 
     async def take(self, unit: Transaction, purpose: Purpose, secret: str) -> Link:
         """Use a secret up. Raises Unprocessable ``invalid_link``."""
-        link = await self._store.take(unit, digest_of(secret), purpose.value)
+        return self._valid(await self._store.take(unit, digest_of(secret), purpose.value))
+
+    async def look(self, unit: Transaction, purpose: Purpose, secret: str) -> Link:
+        """Whose link it is, before any work is done for it. Raises as ``take`` does."""
+        return self._valid(await self._store.get(unit, digest_of(secret), purpose.value))
+
+    async def end(self, unit: Transaction, account: UUID, *purposes: Purpose) -> None:
+        """Links of these purposes are worth nothing any more."""
+        await self._store.remove(unit, account, [purpose.value for purpose in purposes])
+
+    def _valid(self, link: Link | None) -> Link:
         if link is None or link.expires_at <= self._clock.now():
             raise Unprocessable("This link was used before or is too old; ask for a new one.", code="invalid_link")
         return link

@@ -93,7 +93,7 @@ class Sessions:
 
     async def begin(self, account: Account, client: str) -> TokenPair:
         """For somebody who has proved who they are. Raises Forbidden ``account_disabled``: since they did, an admin may
-        have come between."""
+        have come between. Unauthenticated ``invalid_credentials``: or another password."""
         now = self._clock.now()
         secret = secrets.token_urlsafe(SECRET_BYTES)
         session = Session(
@@ -110,6 +110,8 @@ class Sessions:
             current = await self._accounts.get(unit, account.id)
             if current is None or current.state is not State.ACTIVE:
                 raise Forbidden("This account is disabled.", code="account_disabled")
+            if _password_changed(current, account):
+                raise Unauthenticated("The e-mail address or the password is wrong.", code="invalid_credentials")
             return current, await self._store.add(unit, session, most=self._most)
 
         current, ended = await self._units.write(work)
@@ -168,13 +170,15 @@ class Sessions:
         sessions = [session.id for session in await self.of(account) if session.id != but]
         return await self.end_all(account, sessions) if sessions else []
 
-    async def ending_all(self, account: UUID, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
-        """``work`` and the end of all sessions of ``account``, as one."""
-        await self._revocations.revoke([session.id for session in await self.of(account)])
+    async def ending_all(
+        self, account: UUID, work: Callable[[Transaction], Awaitable[Result]], *, but: UUID | None = None
+    ) -> Result:
+        """``work`` and the end of all sessions of ``account`` (one may be spared), as one."""
+        await self._revocations.revoke([session.id for session in await self.of(account) if session.id != but])
 
         async def ending(unit: Transaction) -> tuple[Result, Sequence[UUID]]:
             done = await work(unit)
-            sessions = [session.id for session in await self._store.of(unit, account)]
+            sessions = [session.id for session in await self._store.of(unit, account) if session.id != but]
             return done, await self._store.remove(unit, account, sessions)
 
         done, ended = await self._units.write(ending)
@@ -191,6 +195,11 @@ class Sessions:
             now=self._clock.now(),
         )
         return TokenPair(access, f"{session.id.hex}.{secret}", self._tokens.lifetime, session.id)
+
+
+def _password_changed(current: Account, proved: Account) -> bool:
+    """Stores keep whole microseconds."""
+    return abs(current.password_changed_at - proved.password_changed_at) > 1e-6
 
 
 def _parts(refresh_token: str) -> tuple[UUID, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -79,10 +79,19 @@ class SqlLinks:
         values = {column.name: getattr(link, column.name) for column in _l}
         await connection.execute(insert(LINKS).values(values))
 
+    async def get(self, unit: Transaction, digest: bytes, purpose: str) -> Link | None:
+        found = select(LINKS).where(_l.digest == digest, _l.purpose == purpose)
+        row = (await sql_of(unit).connection.execute(found)).first()
+        return None if row is None else Link(**row._asdict())
+
     async def take(self, unit: Transaction, digest: bytes, purpose: str) -> Link | None:
         taken = delete(LINKS).where(_l.digest == digest, _l.purpose == purpose).returning(*_l)
         row = (await sql_of(unit).connection.execute(taken)).first()
         return None if row is None else Link(**row._asdict())
+
+    async def remove(self, unit: Transaction, account: UUID, purposes: Collection[str]) -> None:
+        gone = delete(LINKS).where(_l.account == account, _l.purpose.in_(purposes))
+        await sql_of(unit).connection.execute(gone)
 
 
 def _session(row: Row[Any]) -> Session:
