@@ -21,11 +21,12 @@ from api.operations.process import collect_process_metrics
 from api.operations.stalls import StallWatch
 from api.people import People, open_people
 from api.platform import OBJECT_URLS, Platform, open_platform, running_jobs
-from api.resources import auth, objects, users
+from api.resources import auth, credentials, link_pages, objects, second_factor, users
 from api.server import HttpServer
 from config.secrets import derive_key
 from config.sections import Settings
 from config.values import Secret
+from identity.credentials import FORGOTTEN_PASSWORD_JOB
 from kernel.clock import Clock, SystemClock
 from kernel.jobrunner import Handler
 from kernel.mailqueue import MAIL_JOB, MailDelivery
@@ -133,7 +134,8 @@ async def running_server(
         )
         people = await stack.enter_async_context(open_people(platform, settings.server.public_url or sockets.url))
         mail = MailDelivery(platform.mailer)
-        await stack.enter_async_context(running_jobs(platform, {MAIL_JOB: mail.deliver, **handlers(platform)}))
+        own = {MAIL_JOB: mail.deliver, FORGOTTEN_PASSWORD_JOB: people.credentials.answer_forgotten}
+        await stack.enter_async_context(running_jobs(platform, {**own, **handlers(platform)}))
         app = build_application(
             _ground(platform, lifecycle, access_log),
             [*_resources(platform, people, clock), *resources(platform)],
@@ -172,6 +174,7 @@ def _resources(platform: Platform, people: People, clock: Clock) -> list[Resourc
     settings = platform.settings
     rates = RateLimiter(settings.limits, platform.ephemeral.buckets, platform.local.buckets, platform.metrics)
     found = [auth.resource(people, rates, registration=settings.identity.registration), users.resource(people)]
+    found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]
     if platform.objects.signs_own_urls:
         found.append(objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock))
     return found

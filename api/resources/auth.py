@@ -13,12 +13,13 @@ from api.http.endpoints import Call, Endpoint, Resource
 from api.http.rates import RateLimiter
 from api.http.wire import View, Wire
 from api.people import People
-from api.resources.users import OwnView, own_view
+from api.resources.users import OwnView, own, own_view
 from identity.accounts import Account
 from identity.login import Credentials
 from identity.names import MAX_EMAIL, MAX_USERNAME
 from identity.passwords import MAX_LENGTH
 from identity.sessions import Session, TokenPair
+from identity.tickets import LIFETIME_SECONDS, Ticket
 from kernel.errors import Forbidden
 
 Email = Annotated[str, Meta(min_length=3, max_length=MAX_EMAIL)]
@@ -72,6 +73,11 @@ class SessionsView(View, frozen=True):
     next_cursor: str | None = None
 
 
+class TicketView(View, frozen=True):
+    ticket: str
+    expires_in: int
+
+
 class SessionPath(Wire, frozen=True):
     id: UUID
 
@@ -88,7 +94,7 @@ class Auth:
         account = await self._people.accounts.register(
             email=body.email, username=body.username, password=body.password, display_name=body.display_name
         )
-        return own_view(account)
+        return own_view(account, two_factor_enabled=False)
 
     async def login(self, call: Call, body: SigningIn) -> TokensView:
         await self._rates.admit_account("login", body.email, call.context)
@@ -96,10 +102,10 @@ class Auth:
         account, pair = await self._people.login.sign_in(
             credentials, address=call.context.address, client=call.request.headers.get("User-Agent", "")
         )
-        return _tokens(account, pair)
+        return await self._tokens(account, pair)
 
     async def refresh(self, call: Call, body: Refreshing) -> TokensView:
-        return _tokens(*await self._people.sessions.refresh(body.refresh_token))
+        return await self._tokens(*await self._people.sessions.refresh(body.refresh_token))
 
     async def logout(self, call: Call) -> None:
         session = call.principal.session
@@ -107,13 +113,13 @@ class Auth:
             await self._people.sessions.end_all(call.principal.account, [session])
 
     async def verify_email(self, call: Call, body: Proof) -> OwnView:
-        return own_view(await self._people.accounts.verify_email(body.token))
+        return await own(self._people, await self._people.accounts.verify_email(body.token))
 
     async def resend_verification(self, call: Call) -> None:
         await self._people.accounts.resend_verification(call.principal.account)
 
     async def profile(self, call: Call) -> OwnView:
-        return own_view(await self._people.accounts.get(call.principal.account))
+        return await own(self._people, await self._people.accounts.get(call.principal.account))
 
     async def list_sessions(self, call: Call) -> SessionsView:
         found = await self._people.sessions.of(call.principal.account)
@@ -124,6 +130,22 @@ class Auth:
 
     async def end_sessions(self, call: Call) -> None:
         await self._people.sessions.end_others(call.principal.account, call.principal.session)
+
+    async def ticket(self, call: Call) -> TicketView:
+        session = call.principal.session
+        if session is None:
+            raise Forbidden("A ticket belongs to a session, and this caller has none.", code="session_required")
+        secret = await self._people.tickets.issue(Ticket(call.principal.account, session, call.principal.roles))
+        return TicketView(ticket=secret, expires_in=int(LIFETIME_SECONDS))
+
+    async def _tokens(self, account: Account, pair: TokenPair) -> TokensView:
+        return TokensView(
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            expires_in=int(pair.expires_in),
+            token_type="Bearer",  # noqa: S106 - RFC 6750's word
+            user=await own(self._people, account),
+        )
 
 
 def resource(people: People, rates: RateLimiter, *, registration: bool) -> Resource:
@@ -233,17 +255,16 @@ def resource(people: People, rates: RateLimiter, *, registration: bool) -> Resou
                 summary="Sign every other device out",
                 status=204,
             ),
+            Endpoint(
+                method="POST",
+                path="/v1/auth/ws-ticket",
+                handler=auth.ticket,
+                access=Access.SIGNED_IN,
+                limit="default",
+                summary="A ticket to open one WebSocket with, within seconds",
+                errors={403: ("session_required",)},
+            ),
         ],
-    )
-
-
-def _tokens(account: Account, pair: TokenPair) -> TokensView:
-    return TokensView(
-        access_token=pair.access_token,
-        refresh_token=pair.refresh_token,
-        expires_in=int(pair.expires_in),
-        token_type="Bearer",  # noqa: S106 - RFC 6750's word
-        user=own_view(account),
     )
 
 

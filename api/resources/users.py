@@ -47,7 +47,7 @@ class PersonPath(Wire, frozen=True):
     id: UUID
 
 
-def own_view(account: Account, *, two_factor_enabled: bool = False) -> OwnView:
+def own_view(account: Account, *, two_factor_enabled: bool) -> OwnView:
     return OwnView(
         id=account.id,
         username=account.username,
@@ -63,6 +63,11 @@ def own_view(account: Account, *, two_factor_enabled: bool = False) -> OwnView:
     )
 
 
+async def own(people: People, account: Account) -> OwnView:
+    """With what else one is told about oneself."""
+    return own_view(account, two_factor_enabled=await people.second_factor.required(account.id))
+
+
 def person_view(account: Account) -> PersonView:
     return PersonView(
         id=account.id,
@@ -76,7 +81,7 @@ def person_view(account: Account) -> PersonView:
 
 def resource(people: People) -> Resource:
     async def me(call: Call) -> OwnView:
-        return own_view(await people.accounts.get(call.principal.account))
+        return await own(people, await people.accounts.get(call.principal.account))
 
     async def change_me(call: Call, body: ProfileChange) -> OwnView:
         changed = await people.accounts.change_profile(
@@ -85,7 +90,7 @@ def resource(people: People) -> Resource:
             display_name=body.display_name,
             searchable=body.searchable,
         )
-        return own_view(changed)
+        return await own(people, changed)
 
     async def person(call: Call, path: PersonPath) -> PersonView:
         return person_view(await people.accounts.get(path.id))
