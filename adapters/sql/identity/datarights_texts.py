@@ -1,0 +1,113 @@
+"""Where people are named inside text or bytes, which no index finds: mails that wait, and details of the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, delete, select, update
+
+from adapters.sql.datarights import rows_since
+from adapters.sql.identity.accounts import ACCOUNTS
+from adapters.sql.identity.audit import AUDIT
+from adapters.sql.identity.sessions import LINKS
+from adapters.sql.jobs_tables import JOBS
+from adapters.sql.units import sql_of
+from identity.onetime import Purpose
+from kernel.datarights import NamedObject
+from kernel.mail import Mail
+from kernel.mailqueue import MAIL_JOB
+from kernel.units import Transaction, UnitsOfWork
+
+
+class Addresses:
+    """Where mail about somebody goes: their address, and one that they have asked to change to."""
+
+    def __init__(self, units: UnitsOfWork) -> None:
+        self._units = units
+
+    async def of(self, person: UUID) -> frozenset[str]:
+        address = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == person)
+        wanted = select(LINKS.c.about).where(
+            LINKS.c.account == person, LINKS.c.purpose == Purpose.CHANGE_EMAIL.value, LINKS.c.about != ""
+        )
+
+        async def read(unit: Transaction) -> frozenset[str]:
+            return frozenset((await sql_of(unit).connection.execute(address.union(wanted))).scalars())
+
+        return await self._units.read(read)
+
+
+class WaitingMails:
+    """kernel.datarights.PersonalThings: jobs that deliver mails to somebody, those that failed for good included."""
+
+    name = "mails"
+
+    def __init__(self, units: UnitsOfWork, addresses: Addresses) -> None:
+        self._units = units
+        self._addresses = addresses
+
+    async def objects(self, person: UUID) -> Sequence[NamedObject]:
+        return []
+
+    async def erase(self, person: UUID) -> int:
+        addresses = await self._addresses.of(person)
+        erased = 0
+        if addresses:
+            async for rows in rows_since(self._units, person, JOBS.c.id, [JOBS.c.payload], JOBS.c.kind == MAIL_JOB):
+                theirs = [row.id for row in rows if _recipient(row.payload) in addresses]
+                if theirs:
+                    erased += await self._remove(theirs)
+        return erased
+
+    async def _remove(self, jobs: Sequence[UUID]) -> int:
+        gone = delete(JOBS).where(JOBS.c.id.in_(jobs))
+
+        async def work(unit: Transaction) -> int:
+            return (await sql_of(unit).connection.execute(gone)).rowcount
+
+        return await self._units.write(work)
+
+
+class AuditDetails:
+    """kernel.datarights.PersonalThings: entries whose details name somebody get the pseudonym in their place."""
+
+    name = "audit_details"
+
+    def __init__(self, units: UnitsOfWork, pseudonym: Callable[[UUID], str]) -> None:
+        self._units = units
+        self._pseudonym = pseudonym
+
+    async def objects(self, person: UUID) -> Sequence[NamedObject]:
+        return []
+
+    async def erase(self, person: UUID) -> int:
+        erased = 0
+        async for rows in rows_since(self._units, person, AUDIT.c.id, [AUDIT.c.details]):
+            for row in rows:
+                renamed = self._renamed(row, person)
+                if renamed != row.details:
+                    await self._put(row.id, renamed)
+                    erased += 1
+        return erased
+
+    def _renamed(self, row: Row[Any], person: UUID) -> dict[str, str]:
+        pseudonym = self._pseudonym(person)
+        return {
+            name: value.replace(str(person), pseudonym).replace(person.hex, pseudonym)
+            for name, value in row.details.items()
+        }
+
+    async def _put(self, entry: UUID, details: dict[str, str]) -> None:
+        change = update(AUDIT).where(AUDIT.c.id == entry).values(details=details)
+        await self._units.write(lambda unit: sql_of(unit).connection.execute(change))
+
+
+def _recipient(payload: bytes) -> str:
+    """Finished jobs have none any more."""
+    try:
+        return msgspec.msgpack.decode(payload, type=Mail).to
+    except msgspec.DecodeError:
+        return ""
