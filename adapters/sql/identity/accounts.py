@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, Column, Row, Table, UniqueConstraint, select, update
+from sqlalchemy import Boolean, Column, Index, Row, Table, UniqueConstraint, select, update
 
 from adapters.sql.identity.words import keep_words
 from adapters.sql.metadata import Id, Json, Moment, Text, metadata, upsert
@@ -37,6 +37,8 @@ ACCOUNTS = Table(
     Column("visibility", Json),
     UniqueConstraint("email"),
     UniqueConstraint("skeleton"),
+    # Who is an admin.
+    Index(None, "roles", "id"),
 )
 
 _c = ACCOUNTS.c
