@@ -10,6 +10,9 @@ from uuid import UUID
 
 from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.audit import SqlAudit
+from adapters.sql.identity.blocks import SqlBlocks
+from adapters.sql.identity.friends import SqlFriends
+from adapters.sql.identity.prekeys import SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
 from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.identity.sessions import SqlLinks, SqlSessions
 from api.authentication import BearerTokens
@@ -19,6 +22,7 @@ from identity.accounts import Accounts
 from identity.announcements import Announcer
 from identity.audit import AuditLog
 from identity.credentials import Credentials
+from identity.keydirectory import KeyDirectory
 from identity.keyfiles import file_key_set, shared_key_set
 from identity.lockout import Lockout
 from identity.login import Login
@@ -49,6 +53,7 @@ class People:
     tickets: Tickets
     audit: AuditLog
     announcer: Announcer
+    keys: KeyDirectory
     authenticator: BearerTokens
 
 
@@ -78,6 +83,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             most=settings.max_sessions,
         )
         audit = AuditLog(units=units, store=SqlAudit(), ids=ids)
+        announcer = Announcer(platform.bus)
         mails = AccountMails(MailQueue(platform.jobs.queue), ids, base_url)
         links = OneTimeLinks(SqlLinks(), clock)
         lockout = Lockout(ephemeral.counters, ephemeral.key_values, clock)
@@ -128,11 +134,28 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             ),
             tickets=Tickets(ephemeral.key_values, revocations),
             audit=audit,
-            announcer=Announcer(platform.bus),
+            announcer=announcer,
+            keys=_key_directory(platform, announcer),
             authenticator=BearerTokens(platform.settings.telemetry.metrics_token, tokens, revocations, clock),
         )
     finally:
         await asyncio.to_thread(hasher.close)
+
+
+def _key_directory(platform: Platform, announcer: Announcer) -> KeyDirectory:
+    return KeyDirectory(
+        units=platform.database.units,
+        devices=SqlKeyDevices(),
+        one_time=SqlOneTimeKeys(),
+        retired=SqlRetiredKeys(),
+        changes=SqlKeyChanges(),
+        blocks=SqlBlocks(),
+        friends=SqlFriends(),
+        announcer=announcer,
+        counters=platform.ephemeral.counters,
+        ids=platform.ids,
+        clock=platform.clock,
+    )
 
 
 async def _key_set(platform: Platform) -> KeySet:

@@ -21,7 +21,7 @@ from api.operations.process import collect_process_metrics
 from api.operations.stalls import StallWatch
 from api.people import People, open_people
 from api.platform import OBJECT_URLS, Platform, open_platform, running_jobs
-from api.resources import auth, credentials, link_pages, objects, second_factor, users
+from api.resources import auth, credentials, keys, link_pages, objects, second_factor, users
 from api.server import HttpServer
 from config.secrets import derive_key
 from config.sections import Settings
@@ -173,7 +173,11 @@ def url_of(host: str, port: int) -> str:
 def _resources(platform: Platform, people: People, clock: Clock) -> list[Resource]:
     settings = platform.settings
     rates = RateLimiter(settings.limits, platform.ephemeral.buckets, platform.local.buckets, platform.metrics)
-    found = [auth.resource(people, rates, registration=settings.identity.registration), users.resource(people)]
+    found = [
+        auth.resource(people, rates, registration=settings.identity.registration),
+        users.resource(people),
+        keys.resource(people),
+    ]
     found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]
     if platform.objects.signs_own_urls:
         found.append(objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock))
