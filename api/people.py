@@ -86,7 +86,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
         announcer = Announcer(platform.bus)
         mails = AccountMails(MailQueue(platform.jobs.queue), ids, base_url)
         links = OneTimeLinks(SqlLinks(), clock)
-        lockout = Lockout(ephemeral.counters, ephemeral.key_values, clock)
+        lockout = Lockout(failures=ephemeral.sets, locks=ephemeral.counters, words=ephemeral.key_values, clock=clock)
         proof = PasswordProof(units=units, accounts=accounts, hasher=hasher, lockout=lockout)
         second_factor = SecondFactor(
             units=units,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final, TypeVar
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -18,7 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 from config.problems import ConfigError, Problem
 from identity.tokens import KeySet, SigningKey, VerifyingKey
 
+Loaded = TypeVar("Loaded")
+
 MIN_RSA_BITS = 2048
+_CURE: Final = "make one with `openssl genpkey -algorithm ed25519`"
 
 
 def shared_key_set(key: bytes) -> KeySet:
@@ -41,26 +46,37 @@ def file_key_set(signing: str, verifying: Sequence[str]) -> KeySet:
 
 def _private(path: str) -> Ed25519PrivateKey | RSAPrivateKey:
     key = "identity.signing_key_file"
-    try:
-        loaded = load_pem_private_key(Path(path).read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
-        raise _unusable(key, path, f"cannot be read as a private key in PEM: {type(error).__name__}") from error
-    if isinstance(loaded, RSAPrivateKey) and loaded.key_size < MIN_RSA_BITS:
-        raise _unusable(key, path, f"is an RSA key of {loaded.key_size} bits; it needs {MIN_RSA_BITS}")
+    loaded = _loaded(key, path, "private", lambda data: load_pem_private_key(data, password=None))
     if not isinstance(loaded, Ed25519PrivateKey | RSAPrivateKey):
-        raise _unusable(key, path, "is neither an Ed25519 nor an RSA key")
+        raise _unusable(key, path, f"is neither an Ed25519 nor an RSA key; {_CURE}")
+    if isinstance(loaded, RSAPrivateKey):
+        _require_length(key, path, loaded.key_size)
     return loaded
 
 
 def _public(path: str) -> Ed25519PublicKey | RSAPublicKey:
     key = "identity.verifying_key_files"
-    try:
-        loaded = load_pem_public_key(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
-        raise _unusable(key, path, f"cannot be read as a public key in PEM: {type(error).__name__}") from error
+    loaded = _loaded(key, path, "public", load_pem_public_key)
     if not isinstance(loaded, Ed25519PublicKey | RSAPublicKey):
         raise _unusable(key, path, "is neither an Ed25519 nor an RSA key")
+    if isinstance(loaded, RSAPublicKey):
+        _require_length(key, path, loaded.key_size)
     return loaded
+
+
+def _loaded(key: str, path: str, kind: str, load: Callable[[bytes], Loaded]) -> Loaded:
+    try:
+        return load(Path(path).read_bytes())
+    except OSError as error:
+        raise _unusable(key, path, f"cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it asks for a passphrase
+        cure = _CURE if kind == "private" else "make it with `openssl pkey -in <private key> -pubout`"
+        raise _unusable(key, path, f"is not a {kind} key in PEM without a passphrase; {cure}") from error
+
+
+def _require_length(key: str, path: str, bits: int) -> None:
+    if bits < MIN_RSA_BITS:
+        raise _unusable(key, path, f"is an RSA key of {bits} bits; it needs {MIN_RSA_BITS}")
 
 
 def _algorithm(key: Ed25519PublicKey | RSAPublicKey) -> str:

@@ -1,12 +1,17 @@
-"""Who fails to sign in too often waits: by account, whether it exists or not, and by address; each time longer."""
+"""Who fails to sign in too often waits: by account, whether it exists or not, and by address; each time longer.
+
+Failures of the last quarter of an hour count, whenever that begins: each is a member of a set that it leaves by itself.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 
+from kernel.addresses import limit_key
 from kernel.clock import Clock
-from kernel.ephemeral import Counters, KeyValues
+from kernel.ephemeral import Counters, KeyValues, TimedSets
 from kernel.errors import RateLimited
 
 FAILURES = 5
@@ -23,8 +28,9 @@ def lock_seconds(times: int) -> float:
 
 
 class Lockout:
-    def __init__(self, counters: Counters, words: KeyValues, clock: Clock) -> None:
-        self._counters = counters
+    def __init__(self, *, failures: TimedSets, locks: Counters, words: KeyValues, clock: Clock) -> None:
+        self._failures = failures
+        self._locks = locks
         self._words = words
         self._clock = clock
 
@@ -42,20 +48,37 @@ class Lockout:
 
     async def failed(self, *, account: str, address: str) -> None:
         for subject in _subjects(account, address):
-            failures = await self._counters.increment(f"{subject}:failures", ttl=WITHIN_SECONDS)
-            if failures % FAILURES == 0:
-                times = await self._counters.increment(f"{subject}:locks", ttl=REMEMBERED_SECONDS)
-                seconds = lock_seconds(times)
-                until = self._clock.now() + seconds
-                await self._words.put(f"{subject}:lock", repr(until).encode(), ttl=seconds)
+            await self._failures.add(f"{subject}:failures", secrets.token_hex(8), ttl=WITHIN_SECONDS)
+            if len(await self._failures.members(f"{subject}:failures")) >= FAILURES:
+                await self._lock(subject)
+
+    async def succeeded(self, account: str) -> None:
+        """Its failures count no more. Those of the address do: an account of one's own must not buy more guesses."""
+        own, _ = _subjects(account, "")
+        await self._forget_failures(own)
 
     async def clear(self, account: str) -> None:
         """Somebody proved in another way that the account is theirs. Failures stay counted, and the address locked."""
         own, _ = _subjects(account, "")
         await self._words.delete(f"{own}:lock")
 
+    async def _lock(self, subject: str) -> None:
+        seconds = lock_seconds(await self._locks.value(f"{subject}:locks") + 1)
+        until = repr(self._clock.now() + seconds).encode()
+        # Of several failures at once, one locks; then five more are needed.
+        if await self._words.put(f"{subject}:lock", until, ttl=seconds, if_absent=True):
+            await self._locks.increment(f"{subject}:locks", ttl=REMEMBERED_SECONDS)
+            await self._forget_failures(subject)
+
+    async def _forget_failures(self, subject: str) -> None:
+        for failure in await self._failures.members(f"{subject}:failures"):
+            await self._failures.remove(f"{subject}:failures", failure)
+
 
 def _subjects(account: str, address: str) -> Sequence[str]:
-    """Hashed: an e-mail address is no name for a key of a store that others may look into."""
-    digest = hashlib.blake2b(account.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-    return f"identity:failed:account:{digest}", f"identity:failed:address:{address}"
+    """Hashed: whoever looks into the store learns neither addresses of mail nor of machines."""
+    return f"identity:failed:account:{_digest(account)}", f"identity:failed:address:{_digest(limit_key(address))}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
@@ -11,7 +12,7 @@ from identity.accounts import Account, AccountStore, State
 from identity.lockout import Lockout
 from identity.passwords import PasswordHasher
 from identity.sessions import Sessions, TokenPair
-from kernel.errors import Forbidden, Unauthenticated, Unprocessable
+from kernel.errors import Forbidden, SecureConnectError, Unauthenticated, Unprocessable
 from kernel.units import Transaction, UnitsOfWork
 
 
@@ -54,7 +55,7 @@ class Login:
     async def sign_in(self, credentials: Credentials, *, address: str, client: str) -> tuple[Account, TokenPair]:
         """Raises Unauthenticated ``invalid_credentials``, ``second_factor_required`` or ``invalid_second_factor``,
         RateLimited ``locked_out``, Forbidden ``account_disabled`` or ``email_not_verified``."""
-        email = _folded(credentials.email)
+        email = folded(credentials.email)
         await self._lockout.require_open(account=email, address=address)
         account = await self._with_password(email, credentials.password)
         if account is None:
@@ -66,7 +67,11 @@ class Login:
         if self._require_verified and account.email_verified_at is None:
             raise Forbidden("Confirm your e-mail address first; the mail has the link.", code="email_not_verified")
         await self._prove_twice(account, credentials, email, address)
-        return account, await self._sessions.begin(account, client)
+        # Of many guesses at once, those that were on their way when the door closed do not get in either.
+        await self._lockout.require_open(account=email, address=address)
+        pair = await self._sessions.begin(account, client)
+        await self._lockout.succeeded(email)
+        return account, pair
 
     async def _prove_twice(self, account: Account, credentials: Credentials, email: str, address: str) -> None:
         if not await self._second.required(account.id):
@@ -83,7 +88,8 @@ class Login:
         if not await self._hasher.verify(stored, password) or account is None:
             return None
         if self._hasher.is_outdated(account.password_hash):
-            await self._rehash(account, password)
+            with suppress(SecureConnectError):  # another time will do
+                await self._rehash(account, password)
         return account
 
     async def _rehash(self, account: Account, password: str) -> None:
@@ -98,8 +104,8 @@ class Login:
         await self._units.write(work)
 
 
-def _folded(email: str) -> str:
-    """What is no address has no account, and is told the same."""
+def folded(email: str) -> str:
+    """What failures are counted by: the address as it is kept. What is none has no account, and is told the same."""
     try:
         return names.email(email)
     except Unprocessable:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+import threading
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -28,6 +31,9 @@ MAX_LENGTH = 256
 MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
+
+# Where a core is short, calls and the event loop come before whoever signs in.
+NICENESS = 10
 
 # At fifty a second and core, the last of them waits some two seconds.
 MOST_WAITING = 200
@@ -75,7 +81,7 @@ class PasswordHasher:
         # One core is left to the event loop and to calls.
         count = threads or max(1, (os.cpu_count() or 2) - 1)
         self._argon2 = argon2.PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="password")
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="password", initializer=_step_back)
         self._turns = asyncio.Semaphore(count)
         self._waiting = 0
         metrics.gauge("password_hashes_waiting", "Passwords that wait for a thread to hash them").set_function(
@@ -86,7 +92,7 @@ class PasswordHasher:
         self._nobody = self._argon2.hash(os.urandom(16).hex())
 
     async def hash(self, password: str) -> str:
-        return await self._run(lambda: self._argon2.hash(password))
+        return await self._run(lambda: self._argon2.hash(_composed(password)))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Takes as long for None, the hash of an account that does not exist, and answers False."""
@@ -101,12 +107,12 @@ class PasswordHasher:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _matches(self, stored: str, password: str) -> bool:
-        if stored.startswith(_BCRYPT_PREFIXES):
-            return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], stored.encode())
         try:
-            return self._argon2.verify(stored, password)
-        except (argon2.exceptions.VerifyMismatchError, argon2.exceptions.InvalidHashError):
-            return False
+            if stored.startswith(_BCRYPT_PREFIXES):
+                return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], stored.encode())
+            return self._argon2.verify(stored, _composed(password))
+        except (argon2.exceptions.VerifyMismatchError, argon2.exceptions.InvalidHashError, ValueError):
+            return False  # a hash that is none matches nothing
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         if self._waiting >= MOST_WAITING:
@@ -114,8 +120,20 @@ class PasswordHasher:
             raise Overloaded("Too many people are signing in at this moment.", retry_after=2.0)
         self._waiting += 1
         try:
-            async with self._turns:
-                # Whoever gives up waiting leaves; what a thread has begun it ends, and its turn with it.
-                return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._pool, work))
+            await self._turns.acquire()
         finally:
             self._waiting -= 1
+        done = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        # A turn comes back with its thread. Whoever gives up waiting leaves; what a thread has begun it ends.
+        done.add_done_callback(lambda _: self._turns.release())
+        return await asyncio.shield(done)
+
+
+def _composed(password: str) -> str:
+    """The same characters typed on another system are the same password."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

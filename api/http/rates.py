@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from api.http.access import Principal
-from api.http.context import RequestContext, limit_key
+from api.http.context import RequestContext
 from config.sections import Limits
+from kernel.addresses import limit_key
 from kernel.ephemeral import Allowance, TokenBuckets
 from kernel.errors import DependencyUnavailable, RateLimited
 from kernel.metrics import Metrics

@@ -15,7 +15,7 @@ from api.http.wire import View, Wire
 from api.people import People
 from api.resources.users import OwnView, own, own_view
 from identity.accounts import Account
-from identity.login import Credentials
+from identity.login import Credentials, folded
 from identity.names import MAX_EMAIL, MAX_USERNAME
 from identity.passwords import MAX_LENGTH
 from identity.sessions import Session, TokenPair
@@ -97,7 +97,7 @@ class Auth:
         return own_view(account, two_factor_enabled=False)
 
     async def login(self, call: Call, body: SigningIn) -> TokensView:
-        await self._rates.admit_account("login", body.email, call.context)
+        await self._rates.admit_account("login", folded(body.email), call.context)
         credentials = Credentials(body.email, body.password, body.totp, body.recovery_code)
         account, pair = await self._people.login.sign_in(
             credentials, address=call.context.address, client=call.request.headers.get("User-Agent", "")
