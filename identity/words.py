@@ -6,11 +6,14 @@ import re
 import unicodedata
 from typing import Final
 
+# What is longer is cut off, where it is kept and where it is looked for.
+MAX_WORD = 32
+
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
 def words_of(*texts: str) -> frozenset[str]:
-    return frozenset(word for text in texts for word in _WORD.findall(folded(text)))
+    return frozenset(word[:MAX_WORD] for text in texts for word in _WORD.findall(folded(text)))
 
 
 def folded(text: str) -> str:

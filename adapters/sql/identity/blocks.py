@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, delete, func, or_, select, union_all
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+)
 
 from adapters.sql.identity.accounts import ACCOUNTS, account_of
 from adapters.sql.metadata import Id, Moment, metadata, upsert
@@ -28,6 +41,16 @@ BLOCKS = Table(
 )
 
 _c = BLOCKS.c
+
+
+def unblocked(person: UUID, other: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """A condition on a statement's column of people: no block either way between them and ``person``."""
+    block = BLOCKS.alias("block")
+    either = or_(
+        and_(block.c.blocker == person, block.c.blocked == other),
+        and_(block.c.blocker == other, block.c.blocked == person),
+    )
+    return ~exists().where(either).correlate_except(block)
 
 
 class SqlBlocks:

@@ -38,12 +38,13 @@ FRIENDSHIPS = Table(
 _c = FRIENDSHIPS.c
 
 
-def ties(name: str) -> Subquery:
-    """Every friendship from both sides: ``person``, the ``other``, ``asker``, ``accepted``, ``since``."""
+def ties_of(person: UUID, name: str) -> Subquery:
+    """Somebody's friendships and requests, seen from their side: the ``other``, ``asker``, ``accepted``, ``since``.
+    Both halves name the person themselves: not every backend would carry a condition into them."""
     rest = (_c.asker, _c.accepted, _c.since)
     return union_all(
-        select(_c.low.label("person"), _c.high.label("other"), *rest),
-        select(_c.high.label("person"), _c.low.label("other"), *rest),
+        select(_c.high.label("other"), *rest).where(_c.low == person),
+        select(_c.low.label("other"), *rest).where(_c.high == person),
     ).subquery(name)
 
 
