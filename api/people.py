@@ -34,6 +34,7 @@ from identity.revocations import Revocations
 from identity.sealing import Sealer
 from identity.second_factor import SecondFactor
 from identity.sessions import Sessions
+from identity.sweeping import ExpirySweep
 from identity.tickets import Tickets
 from identity.tokens import AccessTokens, KeySet
 from kernel.mailqueue import MailQueue
@@ -54,6 +55,7 @@ class People:
     audit: AuditLog
     announcer: Announcer
     keys: KeyDirectory
+    sweep: ExpirySweep
     authenticator: BearerTokens
 
 
@@ -136,6 +138,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             audit=audit,
             announcer=announcer,
             keys=_key_directory(platform, announcer),
+            sweep=ExpirySweep(units, [sessions, SqlLinks()], clock),
             authenticator=BearerTokens(platform.settings.telemetry.metrics_token, tokens, revocations, clock),
         )
     finally:

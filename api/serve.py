@@ -27,6 +27,7 @@ from config.secrets import derive_key
 from config.sections import Settings
 from config.values import Secret
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
+from identity.sweeping import EVERY_SECONDS, SWEEP_JOB
 from kernel.clock import Clock, SystemClock
 from kernel.jobrunner import Handler
 from kernel.mailqueue import MAIL_JOB, MailDelivery
@@ -134,7 +135,12 @@ async def running_server(
         )
         people = await stack.enter_async_context(open_people(platform, settings.server.public_url or sockets.url))
         mail = MailDelivery(platform.mailer)
-        own = {MAIL_JOB: mail.deliver, FORGOTTEN_PASSWORD_JOB: people.credentials.answer_forgotten}
+        own = {
+            MAIL_JOB: mail.deliver,
+            SWEEP_JOB: people.sweep.run,
+            FORGOTTEN_PASSWORD_JOB: people.credentials.answer_forgotten,
+        }
+        await platform.jobs.schedules.ensure(SWEEP_JOB, kind=SWEEP_JOB, payload=b"", every=EVERY_SECONDS)
         await stack.enter_async_context(running_jobs(platform, {**own, **handlers(platform)}))
         app = build_application(
             _ground(platform, lifecycle, access_log),

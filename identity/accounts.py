@@ -10,7 +10,7 @@ from uuid import UUID
 
 from identity import names
 from identity.mails import AccountMails
-from identity.onetime import OneTimeLinks, Purpose
+from identity.onetime import OneTimeLinks, Purpose, invalid_link
 from identity.passwords import PasswordHasher, require_acceptable
 from identity.visibility import USUAL, Visibility, status_text
 from kernel.clock import Clock
@@ -117,7 +117,7 @@ class Accounts:
             if first is not None:
                 await first(unit, account)
             await self._store.add(unit, account)
-            secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account.id)
+            secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account.id, account.email)
             await self._mails.verify(unit, account.email, account.display_name, secret)
 
         await self._units.write(work)
@@ -134,7 +134,7 @@ class Accounts:
         async def work(unit: Transaction) -> None:
             found = await self._store.get(unit, account)
             if found is not None and found.email_verified_at is None:
-                secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account)
+                secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account, found.email)
                 await self._mails.verify(unit, found.email, found.display_name, secret)
 
         await self._units.write(work)
@@ -145,6 +145,8 @@ class Accounts:
         async def work(unit: Transaction) -> Account:
             link = await self._links.take(unit, Purpose.VERIFY_EMAIL, secret)
             found = await self._required(unit, link.account)
+            if link.about != found.email:
+                raise invalid_link()  # another address by now, which this mail says nothing about
             verified = replace(found, email_verified_at=self._clock.now())
             await self._store.put(unit, verified)
             return verified

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from kernel.ids import IdGenerator
 from kernel.mailqueue import MailQueue
@@ -60,6 +62,10 @@ _NOTICE = MailTemplate(
 )
 
 
+# What a mail program makes a link of. Anybody can register somebody else's address, and choose the name we greet.
+_LINK_LIKE: Final = re.compile(r"\S\.\S|[/\\@:]|www", re.IGNORECASE)
+
+
 class AccountMails:
     """``base_url`` is where people reach this server. Secrets stand in the fragment, which no server's log sees."""
 
@@ -79,12 +85,16 @@ class AccountMails:
 
     async def notice(self, unit: Transaction, to: str, name: str, what: str) -> None:
         """``what`` is a sentence: "Your password was changed." """
-        mail = _NOTICE.mail(_Told(name, what), message_id=self._message_id(), to=to)
+        mail = _NOTICE.mail(_Told(_greeted(name), what), message_id=self._message_id(), to=to)
         await self._queue.post(mail, within=unit)
 
     async def _ask(self, template: MailTemplate[_Asked], unit: Transaction, to: str, name: str, path: str) -> None:
-        values = _Asked(name, Link(self._base_url + path))
+        values = _Asked(_greeted(name), Link(self._base_url + path))
         await self._queue.post(template.mail(values, message_id=self._message_id(), to=to), within=unit)
 
     def _message_id(self) -> str:
         return f"account-{self._ids.next()}"
+
+
+def _greeted(name: str) -> str:
+    return "there" if _LINK_LIKE.search(name) else name

@@ -84,8 +84,12 @@ class OneTimeLinks:
 
     def _valid(self, link: Link | None) -> Link:
         if link is None or link.expires_at <= self._clock.now():
-            raise Unprocessable("This link was used before or is too old; ask for a new one.", code="invalid_link")
+            raise invalid_link()
         return link
+
+
+def invalid_link() -> Unprocessable:
+    return Unprocessable("This link was used before or is too old; ask for a new one.", code="invalid_link")
 
 
 def digest_of(secret: str) -> bytes:

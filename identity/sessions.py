@@ -100,7 +100,7 @@ class Sessions:
             id=self._ids.next(),
             account=account.id,
             refresh_digest=digest_of(secret),
-            client=client[:MAX_CLIENT_LENGTH],
+            client=_one_line(client)[:MAX_CLIENT_LENGTH],
             created_at=now,
             used_at=now,
             expires_at=now + self._lifetime,
@@ -200,6 +200,11 @@ class Sessions:
 def _password_changed(current: Account, proved: Account) -> bool:
     """Stores keep whole microseconds."""
     return abs(current.password_changed_at - proved.password_changed_at) > 1e-6
+
+
+def _one_line(client: str) -> str:
+    """A header may hold any bytes; what no store keeps and no page shows is left out."""
+    return "".join(char if char.isprintable() else " " for char in client).strip()
 
 
 def _parts(refresh_token: str) -> tuple[UUID, str]:

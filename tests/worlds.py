@@ -18,7 +18,7 @@ import aiohttp
 from api.listening import bind
 from api.platform import Platform
 from api.serve import running_server
-from config.sections import Database, Identity, Limits, Server, Settings
+from config.sections import Database, Identity, Limits, Redis, Server, Settings
 from config.values import Secret
 
 SECRET = Secret("a secret of this world, long enough to be one")
@@ -137,6 +137,7 @@ async def world(
     database_url: str = "",
     identity: Identity | None = None,
     limits: Limits | None = None,
+    redis_url: str = "",
 ) -> AsyncIterator[World]:
     """Without rate limits unless ``limits`` says so: people here do in a second what others do in a day."""
     data = folder / "data"
@@ -145,6 +146,7 @@ async def world(
         limits=limits or Limits(enabled=False),
         identity=identity or Identity(),
         database=Database(url=Secret(database_url)),
+        redis=Redis(url=Secret(redis_url)),
     )
     sockets = bind("127.0.0.1", 0)
     async with AsyncExitStack() as stack:

@@ -23,7 +23,8 @@ JSON = "application/json"
 
 _encoder = msgspec.json.Encoder()
 # What the pipeline would add to each answer, here once for all of them.
-_JSON_HEADERS = CIMultiDict(COMMON_HEADERS | {"Content-Type": JSON})
+# Nobody in between keeps what was meant for one caller (tokens above all: RFC 6749, section 5.1).
+_JSON_HEADERS = CIMultiDict(COMMON_HEADERS | {"Content-Type": JSON, "Cache-Control": "no-store"})
 
 
 class MountedEndpoint:

@@ -48,9 +48,10 @@ class SqlSessions:
     async def add(self, unit: Transaction, session: Session, *, most: int) -> Sequence[UUID]:
         connection = sql_of(unit).connection
         await connection.execute(insert(SESSIONS).values(_values(session)))
-        newest = select(_s.id).where(_s.account == session.account).order_by(_s.used_at.desc(), _s.id.desc())
-        found = list((await connection.execute(newest)).scalars())
-        return await self.remove(unit, session.account, found[most:])
+        # Never the new one, however late the clocks of those before it were.
+        others = select(_s.id).where(_s.account == session.account, _s.id != session.id)
+        found = list((await connection.execute(others.order_by(_s.used_at.desc(), _s.id.desc()))).scalars())
+        return await self.remove(unit, session.account, found[most - 1 :])
 
     async def get(self, unit: Transaction, session: UUID) -> Session | None:
         row = (await sql_of(unit).connection.execute(select(SESSIONS).where(_s.id == session))).first()
@@ -68,6 +69,11 @@ class SqlSessions:
             return []
         gone = delete(SESSIONS).where(_s.account == account, _s.id.in_(sessions)).returning(_s.id)
         return list((await sql_of(unit).connection.execute(gone)).scalars())
+
+    async def remove_expired(self, unit: Transaction, *, now: float, most: int) -> int:
+        """identity.sweeping.Expiring."""
+        ended = select(_s.id).where(_s.expires_at <= now).order_by(_s.expires_at).limit(most)
+        return (await sql_of(unit).connection.execute(delete(SESSIONS).where(_s.id.in_(ended)))).rowcount
 
 
 class SqlLinks:
@@ -92,6 +98,11 @@ class SqlLinks:
     async def remove(self, unit: Transaction, account: UUID, purposes: Collection[str]) -> None:
         gone = delete(LINKS).where(_l.account == account, _l.purpose.in_(purposes))
         await sql_of(unit).connection.execute(gone)
+
+    async def remove_expired(self, unit: Transaction, *, now: float, most: int) -> int:
+        """identity.sweeping.Expiring."""
+        ended = select(_l.digest).where(_l.expires_at <= now).order_by(_l.expires_at).limit(most)
+        return (await sql_of(unit).connection.execute(delete(LINKS).where(_l.digest.in_(ended)))).rowcount
 
 
 def _session(row: Row[Any]) -> Session:
