@@ -117,7 +117,7 @@ class Plans:
         await self._audit.record(
             unit, actor=actor, action="user.plan", subject=str(subscription.account), details=details
         )
-        unit.after_commit(lambda: self._forget(subscription.account))
+        unit.after_commit(lambda: self.forget(subscription.account))
 
     async def _remembered(self, account: UUID) -> Subscription | None:
         now = self._clock.monotonic()
@@ -132,7 +132,8 @@ class Plans:
             self._known.popitem(last=False)
         return subscription
 
-    def _forget(self, account: UUID) -> None:
+    def forget(self, account: UUID) -> None:
+        """Keep nothing in memory of what somebody has subscribed to."""
         self._known.pop(account, None)
 
 

@@ -36,12 +36,7 @@ class RowsAbout:
     others: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        named = {*self.people, *self.others}
-        ids = {column.name for column in self.table.c if isinstance(column.type, Id)}
-        if unexplained := ids - named:
-            raise ValueError(f"{self.table.name}: do these columns name a person? {sorted(unexplained)}")
-        if unknown := {*named, *self.shown, *(self.own or ())} - set(self.table.c.keys()):
-            raise ValueError(f"{self.table.name} has no columns {sorted(unknown)}")
+        _check(self.table, ids=[*self.people, *self.others], named=[*self.shown, *(self.own or ())])
 
     @property
     def tables(self) -> frozenset[str]:
@@ -66,6 +61,10 @@ class RowsRenamed:
     people: Sequence[str]
     pseudonym: Callable[[UUID], str]
     shown: Sequence[str] = ()
+    others: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.table, ids=[*self.people, *self.others], named=self.shown)
 
     @property
     def tables(self) -> frozenset[str]:
@@ -106,6 +105,14 @@ def _just_before(person: UUID) -> UUID:
     if person.version != 7:
         return UUID(int=0)
     return floor_at(max(0, milliseconds_of(person) - MAX_PEER_SKEW_MS))
+
+
+def _check(table: Table, *, ids: Sequence[str], named: Sequence[str]) -> None:
+    there = {column.name for column in table.c if isinstance(column.type, Id)}
+    if unexplained := there - set(ids):
+        raise ValueError(f"{table.name}: do these columns name a person? {sorted(unexplained)}")
+    if unknown := {*ids, *named} - set(table.c.keys()):
+        raise ValueError(f"{table.name} has no columns {sorted(unknown)}")
 
 
 async def _page(

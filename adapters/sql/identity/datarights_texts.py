@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -15,11 +15,24 @@ from adapters.sql.identity.audit import AUDIT
 from adapters.sql.identity.sessions import LINKS
 from adapters.sql.jobs_tables import JOBS
 from adapters.sql.units import sql_of
+from identity.credentials import FORGOTTEN_PASSWORD_JOB
 from identity.onetime import Purpose
 from kernel.datarights import NamedObject
 from kernel.mail import Mail
 from kernel.mailqueue import MAIL_JOB
 from kernel.units import Transaction, UnitsOfWork
+
+
+def _recipient(payload: bytes) -> str:
+    """Finished jobs have no payload any more."""
+    return msgspec.msgpack.decode(payload, type=Mail).to if payload else ""
+
+
+# The kinds of jobs that carry an address, and how.
+ADDRESS_IN: Final[Mapping[str, Callable[[bytes], str]]] = {
+    MAIL_JOB: _recipient,
+    FORGOTTEN_PASSWORD_JOB: lambda payload: payload.decode(),
+}
 
 
 class Addresses:
@@ -41,7 +54,7 @@ class Addresses:
 
 
 class WaitingMails:
-    """kernel.datarights.PersonalThings: jobs that deliver mails to somebody, those that failed for good included."""
+    """kernel.datarights.PersonalThings: jobs that carry somebody's address, those that failed for good included."""
 
     name = "mails"
 
@@ -56,8 +69,9 @@ class WaitingMails:
         addresses = await self._addresses.of(person)
         erased = 0
         if addresses:
-            async for rows in rows_since(self._units, person, JOBS.c.id, [JOBS.c.payload], JOBS.c.kind == MAIL_JOB):
-                theirs = [row.id for row in rows if _recipient(row.payload) in addresses]
+            columns, such = [JOBS.c.kind, JOBS.c.payload], JOBS.c.kind.in_(ADDRESS_IN)
+            async for rows in rows_since(self._units, person, JOBS.c.id, columns, such):
+                theirs = [row.id for row in rows if ADDRESS_IN[row.kind](row.payload) in addresses]
                 if theirs:
                     erased += await self._remove(theirs)
         return erased
@@ -103,11 +117,3 @@ class AuditDetails:
     async def _put(self, entry: UUID, details: dict[str, str]) -> None:
         change = update(AUDIT).where(AUDIT.c.id == entry).values(details=details)
         await self._units.write(lambda unit: sql_of(unit).connection.execute(change))
-
-
-def _recipient(payload: bytes) -> str:
-    """Finished jobs have none any more."""
-    try:
-        return msgspec.msgpack.decode(payload, type=Mail).to
-    except msgspec.DecodeError:
-        return ""
