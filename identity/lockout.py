@@ -58,8 +58,9 @@ class Lockout:
         await self._forget_failures(own)
 
     async def clear(self, account: str) -> None:
-        """Somebody proved in another way that the account is theirs. Failures stay counted, and the address locked."""
+        """Somebody proved in another way that the account is theirs. The address stays locked."""
         own, _ = _subjects(account, "")
+        await self._forget_failures(own)
         await self._words.delete(f"{own}:lock")
 
     async def _lock(self, subject: str) -> None:
