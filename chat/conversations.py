@@ -9,7 +9,7 @@ from chat import texts
 from chat.membership import Action, Member, Role
 from chat.mode import UNCHANGED, Features, Mode, Policy, Wish, wished
 from chat.news import News, Newsroom
-from chat.ports import Acquaintance, Audit, ConversationLists, ConversationStore, MemberLists, MemberStore
+from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, MemberStore, Reach
 from chat.positions import page_of, place_of
 from chat.records import DIRECT_MEMBERS, Conversation, Kind, Listed, pair_of
 from chat.seats import no_conversation, seat_for
@@ -62,7 +62,7 @@ class Conversations:
         lists: ConversationLists,
         members: MemberStore,
         member_lists: MemberLists,
-        people: Acquaintance,
+        people: Reach,
         audit: Audit,
         ids: IdGenerator,
         clock: Clock,

@@ -9,7 +9,7 @@ from chat.conversations import require_all_reachable
 from chat.departure import Departure
 from chat.membership import Action, Member, Role, require
 from chat.news import News, Newsroom
-from chat.ports import Acquaintance, Audit, ConversationLists, ConversationStore, MemberLists, MemberStore
+from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, MemberStore, Reach
 from chat.positions import page_of, place_of
 from chat.records import Face, Listed
 from chat.seats import no_conversation, seat_for
@@ -33,7 +33,7 @@ class Members:
         lists: ConversationLists,
         members: MemberStore,
         member_lists: MemberLists,
-        people: Acquaintance,
+        people: Reach,
         departure: Departure,
         audit: Audit,
         clock: Clock,

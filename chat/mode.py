@@ -100,18 +100,25 @@ class RoundState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    consents: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
-    """A question to all members, and what they answered. It is kept after its end as the record of who consented."""
+    """A question to all members, and what they answered. It is kept after its end as the record of who consented.
+    ``proposed_by`` is None once that account was erased, which ends an open round."""
 
     id: UUID
     conversation: UUID
     mode: Mode
-    proposed_by: UUID
+    proposed_by: UUID | None
     proposed_at: float
     expires_at: float
     state: RoundState = RoundState.OPEN
     ended_at: float | None = None
-    answers: Mapping[UUID, bool] = field(default_factory=dict)
+    answers: Mapping[UUID, Answer] = field(default_factory=dict)
 
     def at(self, now: float) -> Round:
         """As it is by now: a question nobody settled in time is over."""
@@ -124,12 +131,14 @@ def proposed(identifier: UUID, conversation: UUID, *, mode: Mode, by: UUID, now:
     """Raises Unprocessable ``consent_not_needed``. Who proposes consents with that."""
     if mode is Mode.SECURE:
         raise Unprocessable("Secure needs nobody's consent: change the settings.", code="consent_not_needed")
-    return Round(identifier, conversation, mode, by, now, now + ROUND_LIFETIME, answers={by: True})
+    answers = {by: Answer(consents=True, at=now)}
+    return Round(identifier, conversation, mode, by, now, now + ROUND_LIFETIME, answers=answers)
 
 
 def decided(identifier: UUID, conversation: UUID, *, mode: Mode, by: UUID, now: float) -> Round:
     """The record of a change that its owner could make alone."""
-    return Round(identifier, conversation, mode, by, now, now, RoundState.DECIDED, now, {by: True})
+    answers = {by: Answer(consents=True, at=now)}
+    return Round(identifier, conversation, mode, by, now, now, RoundState.DECIDED, now, answers)
 
 
 def answered(asked: Round, person: UUID, *, consents: bool, members: Collection[UUID], now: float) -> Round:
@@ -137,7 +146,7 @@ def answered(asked: Round, person: UUID, *, consents: bool, members: Collection[
     current = asked.at(now)
     if current.state is not RoundState.OPEN:
         raise Conflict(f"This proposal is over: {current.state.value}.", code="round_over")
-    given = replace(current, answers={**current.answers, person: consents})
+    given = replace(current, answers={**current.answers, person: Answer(consents, now)})
     return settled(given, members, now) if consents else _ended(given, RoundState.REFUSED, now)
 
 
@@ -158,8 +167,8 @@ def withdrawn(asked: Round, now: float) -> Round:
 def settled(asked: Round, members: Collection[UUID], now: float) -> Round:
     """Accepted once everybody who is there has said yes."""
     current = asked.at(now)
-    everybody = bool(members) and all(current.answers.get(person) is True for person in members)
-    if current.state is RoundState.OPEN and everybody:
+    consenting = {person for person, answer in current.answers.items() if answer.consents}
+    if current.state is RoundState.OPEN and members and consenting.issuperset(members):
         return _ended(current, RoundState.ACCEPTED, now)
     return current
 

@@ -15,6 +15,7 @@ from chat.news import News, Newsroom
 from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, RoundStore
 from chat.records import Conversation, Listed, Seat
 from chat.seats import no_conversation, seat_for
+from identity.audit import SYSTEM
 from kernel.clock import Clock
 from kernel.cursors import Page, decode_cursor, encode_cursor
 from kernel.errors import Conflict, NotFound, Unprocessable
@@ -237,7 +238,7 @@ class Modes:
         found: Conversation,
         features: Features,
         *,
-        by: UUID,
+        by: UUID | None,
         members: Collection[UUID],
         **details: str,
     ) -> Conversation:
@@ -250,10 +251,11 @@ class Modes:
         return after
 
     async def _record(
-        self, unit: Transaction, person: UUID, what: str, conversation: Conversation, **details: str
+        self, unit: Transaction, person: UUID | None, what: str, conversation: Conversation, **details: str
     ) -> None:
+        actor = SYSTEM if person is None else str(person)
         action, subject = f"conversation.{what}", str(conversation.id)
-        await self._audit.record(unit, actor=str(person), action=action, subject=subject, details=details)
+        await self._audit.record(unit, actor=actor, action=action, subject=subject, details=details)
 
     async def _people_in(self, unit: Transaction, conversation: UUID) -> list[UUID]:
         return [member.person for member in await self._member_lists.all(unit, conversation)]

@@ -116,7 +116,7 @@ class RoundStore(Protocol):
         ...
 
 
-class Acquaintance(Protocol):
+class Reach(Protocol):
     async def reachable(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> frozenset[UUID]:
         """Those of ``others`` who are there, active, and not blocked by ``person`` nor blocking them."""
         ...
