@@ -1,4 +1,4 @@
-"""Who is asking, by the Authorization header: a person with an access token, or an operator with the metrics token."""
+"""Who is asking, by the Authorization header: a person, a program with an API key, or an operator."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from api.http.access import Principal
 from config.values import Secret
+from identity.apikeys import PREFIX, ApiKeys
+from identity.plans import Plans
 from identity.revocations import Revocations
 from identity.tokens import AccessTokens
 from kernel.clock import Clock
@@ -15,10 +17,21 @@ from kernel.errors import Unauthenticated
 class BearerTokens:
     """api.http.access.Authenticator."""
 
-    def __init__(self, operator: Secret, tokens: AccessTokens, revocations: Revocations, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        operator: Secret,
+        tokens: AccessTokens,
+        revocations: Revocations,
+        keys: ApiKeys,
+        plans: Plans,
+        clock: Clock,
+    ) -> None:
         self._operator = operator
         self._tokens = tokens
         self._revocations = revocations
+        self._keys = keys
+        self._plans = plans
         self._clock = clock
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal | None:
@@ -31,6 +44,10 @@ class BearerTokens:
         token = token.strip()
         if self._operator and self._operator.matches(token):
             return Principal("metrics-token", "operator")
+        if token.startswith(PREFIX):
+            key = await self._keys.recognise(token)
+            return Principal(str(key.id), "service", scopes=key.scopes, rate=key.rate)
         claims = self._tokens.verify(token, self._clock.now())
         await self._revocations.require_alive(claims.sid)
-        return Principal(str(claims.sub), "user", frozenset(claims.roles), claims.sid)
+        factor = await self._plans.rate_factor(claims.sub)
+        return Principal(str(claims.sub), "user", frozenset(claims.roles), claims.sid, rate_factor=factor)

@@ -12,8 +12,8 @@ from identity.passwords import MAX_LENGTH, MIN_LENGTH
 
 @dataclass(frozen=True, slots=True)
 class LinkPage:
-    """``posts_to`` gets the secret, and the new password where one is asked for. A person presses ``act`` first:
-    programs that look into mails follow links, too."""
+    """``posts_to`` gets the secret, and what is asked for: a new password, and whose it will be. A person presses
+    ``act`` first: programs that look into mails follow links, too."""
 
     path: str
     title: str
@@ -22,6 +22,7 @@ class LinkPage:
     done: str
     posts_to: str
     asks_password: bool = False
+    asks_name: bool = False
 
 
 PAGES: Sequence[LinkPage] = (
@@ -50,8 +51,22 @@ PAGES: Sequence[LinkPage] = (
         posts_to="/v1/auth/reset-password",
         asks_password=True,
     ),
+    LinkPage(
+        path="/first-admin",
+        title="Become the first admin",
+        why="This server has no admin yet. Make the account that is to be it.",
+        act="Become the admin",
+        done="You are the admin of this server now. Sign in with this account.",
+        posts_to="/v1/auth/first-admin",
+        asks_password=True,
+        asks_name=True,
+    ),
 )
 
+_NAME = (
+    "<label for=email>E-mail address</label><input id=email name=email type=email autocomplete=email required>"
+    "<label for=username>Username</label><input id=username name=username autocomplete=username required>"
+)
 _PASSWORD = (
     "<label for=password>New password</label>"
     "<input id=password name=password type=password autocomplete=new-password required autofocus"
@@ -66,7 +81,7 @@ def asset(name: str) -> bytes:
 
 
 def render(page: LinkPage) -> str:
-    field = _PASSWORD if page.asks_password else ""
+    fields = (_NAME if page.asks_name else "") + (_PASSWORD if page.asks_password else "")
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width, initial-scale=1'><meta name=robots content=noindex>"
@@ -74,7 +89,7 @@ def render(page: LinkPage) -> str:
         "<link rel=stylesheet href='/links/style.css'><script src='/links/script.js' defer></script></head>"
         f"<body><main><p class=brand>SecureConnect</p><h1>{_text(page.title)}</h1><p>{_text(page.why)}</p>"
         f"<form method=post data-path='{_text(page.posts_to)}' data-done='{_text(page.done)}'>"
-        f"{field}<button>{_text(page.act)}</button></form>"
+        f"{fields}<button>{_text(page.act)}</button></form>"
         "<p id=outcome role=status tabindex=-1></p>"
         "<noscript><p class=bad>This page needs JavaScript: it alone can read the secret in the link.</p></noscript>"
         "</main></body></html>"
