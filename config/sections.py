@@ -90,6 +90,7 @@ class Limits(Section, frozen=True):
     second_factor: Annotated[int, _RATE, _says("Second-factor requests a minute.")] = 5
     profile: Annotated[int, _RATE, _says("Profile changes a minute.")] = 50
     search: Annotated[int, _RATE, _says("Searches a minute.")] = 30
+    avatars: Annotated[int, _RATE, _says("Avatars fetched a minute; a page of people has one each.")] = 600
     messages: Annotated[int, _RATE, _says("Messages a minute.")] = 100
     calls: Annotated[int, _RATE, _says("Call and room control requests a minute.")] = 20
     storage: Annotated[int, _RATE, _says("File requests a minute.")] = 30

@@ -12,7 +12,7 @@ from identity import names
 from identity.mails import AccountMails
 from identity.onetime import OneTimeLinks, Purpose, invalid_link
 from identity.passwords import PasswordHasher, require_acceptable
-from identity.visibility import USUAL, Visibility, status_text
+from identity.visibility import USUAL, Askers, Audience, Visibility, status_text
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.ids import IdGenerator
@@ -177,6 +177,30 @@ class Accounts:
                 found = replace(found, status_text=status_text(status))
             await self._store.put(unit, found)
             return found
+
+        return await self._units.write(work)
+
+    async def change_visibility(
+        self,
+        account: UUID,
+        *,
+        status: Audience | None = None,
+        last_seen: Audience | None = None,
+        friend_requests: Askers | None = None,
+    ) -> Account:
+        """None leaves a setting as it is."""
+
+        async def work(unit: Transaction) -> Account:
+            found = await self._required(unit, account)
+            before = found.visibility
+            after = Visibility(
+                status=status or before.status,
+                last_seen=last_seen or before.last_seen,
+                friend_requests=friend_requests or before.friend_requests,
+            )
+            changed = replace(found, visibility=after)
+            await self._store.put(unit, changed)
+            return changed
 
         return await self._units.write(work)
 

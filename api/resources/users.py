@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta
@@ -13,7 +13,10 @@ from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View, Wire
 from api.people import People
 from identity.accounts import Account
+from identity.befriending import Acquaintance
+from identity.friends import Standing
 from identity.names import MAX_USERNAME
+from identity.visibility import MAX_STATUS_TEXT
 
 
 class PersonView(View, frozen=True):
@@ -24,7 +27,15 @@ class PersonView(View, frozen=True):
     display_name: str
     avatar_url: str | None
     status: str
+    status_text: str | None
     created_at: datetime
+
+
+class AcquaintanceView(PersonView, frozen=True):
+    """``since`` is when somebody asked, or became a friend."""
+
+    friendship: Standing
+    since: datetime | None
 
 
 class OwnView(PersonView, frozen=True):
@@ -41,6 +52,7 @@ class ProfileChange(Wire, frozen=True):
     username: Annotated[str, Meta(min_length=1, max_length=4 * MAX_USERNAME)] | None = None
     display_name: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
     searchable: bool | None = None
+    status_text: Annotated[str, Meta(max_length=2 * MAX_STATUS_TEXT)] | None = None
 
 
 class PersonPath(Wire, frozen=True):
@@ -49,12 +61,7 @@ class PersonPath(Wire, frozen=True):
 
 def own_view(account: Account, *, two_factor_enabled: bool) -> OwnView:
     return OwnView(
-        id=account.id,
-        username=account.username,
-        display_name=account.display_name,
-        avatar_url=None,
-        status="offline",
-        created_at=datetime.fromtimestamp(account.created_at, UTC),
+        **person_fields(account, oneself=True),
         email=account.email,
         email_verified=account.email_verified_at is not None,
         two_factor_enabled=two_factor_enabled,
@@ -68,15 +75,36 @@ async def own(people: People, account: Account) -> OwnView:
     return own_view(account, two_factor_enabled=await people.second_factor.required(account.id))
 
 
-def person_view(account: Account) -> PersonView:
-    return PersonView(
-        id=account.id,
-        username=account.username,
-        display_name=account.display_name,
-        avatar_url=None,
-        status="offline",
-        created_at=datetime.fromtimestamp(account.created_at, UTC),
+def person_view(account: Account, *, friend: bool = False) -> PersonView:
+    """``friend`` says that whoever sees it is one."""
+    return PersonView(**person_fields(account, friend=friend))
+
+
+def acquaintance_view(seen: Acquaintance) -> AcquaintanceView:
+    return AcquaintanceView(
+        **person_fields(seen.account, friend=seen.standing is Standing.ACCEPTED),
+        friendship=seen.standing,
+        since=None if seen.since is None else datetime.fromtimestamp(seen.since, UTC),
     )
+
+
+def person_fields(account: Account, *, friend: bool = False, oneself: bool = False) -> dict[str, Any]:
+    """What every view of a person begins with, as far as whoever sees it may."""
+    sees_status = oneself or account.visibility.status.admits(friend=friend)
+    return {
+        "id": account.id,
+        "username": account.username,
+        "display_name": account.display_name,
+        "avatar_url": _avatar_url(account),
+        "status": "offline",
+        "status_text": account.status_text if sees_status else None,
+        "created_at": datetime.fromtimestamp(account.created_at, UTC),
+    }
+
+
+def _avatar_url(account: Account) -> str | None:
+    """On this server, and another one for each picture; who may see it is asked whenever it is fetched."""
+    return None if account.avatar is None else f"/v1/users/{account.id}/avatar?v={account.avatar[-12:]}"
 
 
 def resource(people: People) -> Resource:
@@ -89,11 +117,12 @@ def resource(people: People) -> Resource:
             username=body.username,
             display_name=body.display_name,
             searchable=body.searchable,
+            status=body.status_text,
         )
         return await own(people, changed)
 
-    async def person(call: Call, path: PersonPath) -> PersonView:
-        return person_view(await people.accounts.get(path.id))
+    async def person(call: Call, path: PersonPath) -> AcquaintanceView:
+        return acquaintance_view(await people.acquaintances.friends.look_at(call.principal.account, path.id))
 
     return Resource(
         "users",
@@ -114,7 +143,10 @@ def resource(people: People) -> Resource:
                 access=Access.SIGNED_IN,
                 limit="profile",
                 summary="Change one's profile",
-                errors={409: ("username_taken",), 422: ("invalid_username", "invalid_display_name")},
+                errors={
+                    409: ("username_taken",),
+                    422: ("invalid_username", "invalid_display_name", "invalid_status_text"),
+                },
             ),
             Endpoint(
                 method="GET",
