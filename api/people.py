@@ -9,19 +9,26 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.sql.identity.accounts import SqlAccounts
+from adapters.sql.identity.admin import SqlAdmin
+from adapters.sql.identity.apikeys import SqlApiKeys
 from adapters.sql.identity.audit import SqlAudit
 from adapters.sql.identity.blocks import SqlBlocks
 from adapters.sql.identity.friends import SqlFriends
+from adapters.sql.identity.plans import SqlSubscriptions
 from adapters.sql.identity.prekeys import SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
 from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.identity.sessions import SqlLinks, SqlSessions
+from api.acquaintances import Acquaintances, acquaintances
 from api.authentication import BearerTokens
 from api.platform import Platform
 from config.secrets import derive_key
 from identity.accounts import Accounts
+from identity.administration import Administration
 from identity.announcements import Announcer
+from identity.apikeys import ApiKeys
 from identity.audit import AuditLog
 from identity.credentials import Credentials
+from identity.firstadmin import FirstAdmin
 from identity.keydirectory import KeyDirectory
 from identity.keyfiles import file_key_set, shared_key_set
 from identity.lockout import Lockout
@@ -29,6 +36,7 @@ from identity.login import Login
 from identity.mails import AccountMails
 from identity.onetime import OneTimeLinks
 from identity.passwords import PasswordHasher
+from identity.plans import Plans
 from identity.proof import PasswordProof
 from identity.revocations import Revocations
 from identity.sealing import Sealer
@@ -53,7 +61,12 @@ class People:
     credentials: Credentials
     tickets: Tickets
     audit: AuditLog
+    administration: Administration
+    first_admin: FirstAdmin
+    api_keys: ApiKeys
+    plans: Plans
     announcer: Announcer
+    acquaintances: Acquaintances
     keys: KeyDirectory
     sweep: ExpirySweep
     authenticator: BearerTokens
@@ -85,6 +98,8 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             most=settings.max_sessions,
         )
         audit = AuditLog(units=units, store=SqlAudit(), ids=ids)
+        plans = Plans(units=units, store=SqlSubscriptions(), audit=audit, clock=clock)
+        api_keys = ApiKeys(units=units, store=SqlApiKeys(), audit=audit, ids=ids, clock=clock)
         announcer = Announcer(platform.bus)
         mails = AccountMails(MailQueue(platform.jobs.queue), ids, base_url)
         links = OneTimeLinks(SqlLinks(), clock)
@@ -100,16 +115,17 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             mails=mails,
             clock=clock,
         )
+        registry = Accounts(
+            units=units,
+            store=accounts,
+            hasher=hasher,
+            links=links,
+            mails=mails,
+            ids=ids,
+            clock=clock,
+        )
         yield People(
-            accounts=Accounts(
-                units=units,
-                store=accounts,
-                hasher=hasher,
-                links=links,
-                mails=mails,
-                ids=ids,
-                clock=clock,
-            ),
+            accounts=registry,
             login=Login(
                 units=units,
                 accounts=accounts,
@@ -137,9 +153,31 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             tickets=Tickets(ephemeral.key_values, revocations),
             audit=audit,
             announcer=announcer,
+            acquaintances=acquaintances(platform, accounts, announcer),
             keys=_key_directory(platform, announcer),
             sweep=ExpirySweep(units, [sessions, SqlLinks()], clock),
-            authenticator=BearerTokens(platform.settings.telemetry.metrics_token, tokens, revocations, clock),
+            administration=Administration(
+                units=units,
+                accounts=accounts,
+                store=SqlAdmin(),
+                sessions=signed_in,
+                plans=plans,
+                second=second_factor,
+                mails=mails,
+                audit=audit,
+                clock=clock,
+            ),
+            first_admin=FirstAdmin(units=units, accounts=registry, admins=SqlAdmin(), links=links, audit=audit),
+            api_keys=api_keys,
+            plans=plans,
+            authenticator=BearerTokens(
+                operator=platform.settings.telemetry.metrics_token,
+                tokens=tokens,
+                revocations=revocations,
+                keys=api_keys,
+                plans=plans,
+                clock=clock,
+            ),
         )
     finally:
         await asyncio.to_thread(hasher.close)

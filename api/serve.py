@@ -21,11 +21,28 @@ from api.operations.process import collect_process_metrics
 from api.operations.stalls import StallWatch
 from api.people import People, open_people
 from api.platform import OBJECT_URLS, Platform, open_platform, running_jobs
-from api.resources import auth, credentials, keys, link_pages, objects, second_factor, users
+from api.resources import (
+    admin,
+    apikeys,
+    auth,
+    blocks,
+    credentials,
+    firstadmin,
+    friends,
+    keys,
+    link_pages,
+    objects,
+    plans,
+    profiles,
+    search,
+    second_factor,
+    users,
+)
 from api.server import HttpServer
 from config.secrets import derive_key
 from config.sections import Settings
 from config.values import Secret
+from identity.avatars import DROP_JOB
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
 from identity.sweeping import EVERY_SECONDS, SWEEP_JOB
 from kernel.clock import Clock, SystemClock
@@ -47,6 +64,7 @@ class Started:
 
     addresses: Sequence[tuple[str, int]]
     platform: Platform
+    people: People
     lifecycle: Lifecycle
 
 
@@ -89,7 +107,8 @@ async def serve(
         )
         started = await server.__aenter__()
         _settle_garbage_collector()
-        for line in welcome_lines(settings, started):
+        first_admin = await started.people.first_admin.secret()
+        for line in welcome_lines(settings, started, first_admin=first_admin):
             announce(line)
         await stop.wait()
         announce(f"stopping, at most {settings.server.shutdown_timeout:g} s ...")
@@ -138,6 +157,7 @@ async def running_server(
         own = {
             MAIL_JOB: mail.deliver,
             SWEEP_JOB: people.sweep.run,
+            DROP_JOB: people.acquaintances.avatars.drop_unused,
             FORGOTTEN_PASSWORD_JOB: people.credentials.answer_forgotten,
         }
         await platform.jobs.schedules.ensure(SWEEP_JOB, kind=SWEEP_JOB, payload=b"", every=EVERY_SECONDS)
@@ -150,11 +170,12 @@ async def running_server(
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
         await server.start(sockets)
         stack.push_async_callback(_stop_server, server, settings.server.shutdown_timeout, clock)
-        yield Started(sockets.addresses, platform, lifecycle)
+        yield Started(sockets.addresses, platform, people, lifecycle)
 
 
-def welcome_lines(settings: Settings, started: Started) -> list[str]:
-    """What the person at the console wants to know, and nothing that is not so."""
+def welcome_lines(settings: Settings, started: Started, *, first_admin: str | None) -> list[str]:
+    """What the person at the console wants to know, and nothing that is not so. ``first_admin`` is the secret of the
+    link that makes the first admin, while there is none."""
     host, port = started.addresses[0]
     base = settings.server.public_url or url_of(host, port)
     stores = ", ".join(item.name for item in started.platform.dependencies)
@@ -169,6 +190,10 @@ def welcome_lines(settings: Settings, started: Started) -> list[str]:
     ]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
         lines.append("  It listens on every address of this machine.")
+    if first_admin is not None:
+        lines.append(
+            f"There is no admin yet. This link makes the first one, once:\n  {base}/first-admin#token={first_admin}"
+        )
     return [*lines, "Stop it with Ctrl+C."]
 
 
@@ -184,6 +209,14 @@ def _resources(platform: Platform, people: People, clock: Clock) -> list[Resourc
         users.resource(people),
         keys.resource(people),
     ]
+    found += [
+        admin.resource(people, clock),
+        apikeys.resource(people),
+        plans.resource(people),
+        firstadmin.resource(people),
+    ]
+    found += [friends.resource(people), blocks.resource(people), search.resource(people)]
+    found.append(profiles.resource(people, platform.objects))
     found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]
     if platform.objects.signs_own_urls:
         found.append(objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock))
