@@ -28,6 +28,8 @@ class PasswordProof:
         if found is None or not matches:
             await self._lockout.failed(account=name, address=address)
             raise Forbidden("This is not the password of your account.", code="wrong_password")
+        # Of many guesses at once, those that were on their way when the door closed are not answered either.
+        await self._lockout.require_open(account=name, address=address)
         return found
 
     async def failed(self, account: Account, *, address: str) -> None:
