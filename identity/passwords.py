@@ -111,7 +111,7 @@ class PasswordHasher:
             if stored.startswith(_BCRYPT_PREFIXES):
                 return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], stored.encode())
             return self._argon2.verify(stored, _composed(password))
-        except (argon2.exceptions.VerifyMismatchError, argon2.exceptions.InvalidHashError, ValueError):
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError, ValueError):
             return False  # a hash that is none matches nothing
 
     async def _run(self, work: Callable[[], Result]) -> Result:
