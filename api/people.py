@@ -56,6 +56,8 @@ class People:
     accounts: Accounts
     login: Login
     sessions: Sessions
+    tokens: AccessTokens
+    lockout: Lockout
     proof: PasswordProof
     second_factor: SecondFactor
     credentials: Credentials
@@ -136,6 +138,8 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
                 require_verified_email=settings.require_verified_email,
             ),
             sessions=signed_in,
+            tokens=tokens,
+            lockout=lockout,
             proof=proof,
             second_factor=second_factor,
             credentials=Credentials(

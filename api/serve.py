@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from api.app import Ground, build_application, project_version
+from api.datarights import DataRights, data_rights
 from api.http.endpoints import Resource
 from api.http.pipeline import AccessLog
 from api.http.rates import RateLimiter
@@ -27,6 +28,7 @@ from api.resources import (
     auth,
     blocks,
     credentials,
+    datarights,
     firstadmin,
     friends,
     keys,
@@ -65,6 +67,7 @@ class Started:
     addresses: Sequence[tuple[str, int]]
     platform: Platform
     people: People
+    rights: DataRights
     lifecycle: Lifecycle
 
 
@@ -153,24 +156,27 @@ async def running_server(
             )
         )
         people = await stack.enter_async_context(open_people(platform, settings.server.public_url or sockets.url))
+        rights = data_rights(platform, people)
         mail = MailDelivery(platform.mailer)
         own = {
             MAIL_JOB: mail.deliver,
             SWEEP_JOB: people.sweep.run,
             DROP_JOB: people.acquaintances.avatars.drop_unused,
             FORGOTTEN_PASSWORD_JOB: people.credentials.answer_forgotten,
+            **rights.handlers,
         }
+        await rights.schedule(platform.jobs.schedules)
         await platform.jobs.schedules.ensure(SWEEP_JOB, kind=SWEEP_JOB, payload=b"", every=EVERY_SECONDS)
         await stack.enter_async_context(running_jobs(platform, {**own, **handlers(platform)}))
         app = build_application(
             _ground(platform, lifecycle, access_log),
-            [*_resources(platform, people, clock), *resources(platform)],
+            [*_resources(platform, people, clock), datarights.resource(rights), *resources(platform)],
             people.authenticator,
         )
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
         await server.start(sockets)
         stack.push_async_callback(_stop_server, server, settings.server.shutdown_timeout, clock)
-        yield Started(sockets.addresses, platform, people, lifecycle)
+        yield Started(sockets.addresses, platform, people, rights, lifecycle)
 
 
 def welcome_lines(settings: Settings, started: Started, *, first_admin: str | None) -> list[str]:

@@ -66,7 +66,11 @@ class Avatars:
         # Queued before there is anything to drop: should this node die in between, nothing is left for ever.
         await self._jobs.enqueue([self._dropping(account, key, after=ABANDONED_SECONDS)])
         await self._objects.put(key, _whole(data), size=len(data), content_type=content_type)
-        return await self._show(account, key)
+        try:
+            return await self._show(account, key)
+        except NotFound:  # erased meanwhile, and its jobs with it
+            await self._objects.delete(key)
+            raise
 
     async def remove(self, account: UUID) -> Account:
         """Fine when there is none."""

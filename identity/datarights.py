@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from identity.accounts import AccountStore
+from identity.avatars import prefix_of
 from identity.exports import ExportStore, key_of
 from identity.lockout import Lockout
 from identity.sessions import Sessions
 from kernel.datarights import NamedObject
 from kernel.objects import Objects
-from kernel.units import Transaction, UnitsOfWork
+from kernel.units import UnitsOfWork
 
 CHANNELS: Final[Mapping[str, str]] = {
     "user:": "One for each person. The bus keeps nothing, and nobody publishes to somebody who is gone.",
 }
 SHORT_LIVED: Final[Mapping[str, str]] = {
     "identity:session:": "By session, `alive` or `ended`; ended at once, gone a minute after its last access token.",
-    "identity:failed:account:": "By a hash of the address that failed to sign in. The lock is lifted; counts last 15 "
-    "minutes, how often it was locked a day.",
-    "identity:failed:address:": "By the network address that sign-ins failed from, for a day at most; no account.",
+    "identity:failed:account:": "By a hash of the address that failed to sign in. Failures and the lock go; "
+    "how often it was locked is counted for a day.",
+    "identity:failed:address:": "By a hash of the network address that sign-ins failed from, for a day; no account.",
+    "identity:bundles:": "By a hash of two people, how often one asked for the other's keys, for an hour.",
     "identity:ticket:": "By a hash of the ticket; it says whose it is, for 30 seconds.",
 }
 OBJECTS: Final[Mapping[str, str]] = {
+    "avatars/": "By person; erased.",
     "exports/": "By export; erased with their row, and a week after they were made.",
 }
 
@@ -61,11 +63,14 @@ class Locks:
     async def erase(self, person: UUID) -> int:
         account = await self._units.read(lambda unit: self._accounts.get(unit, person))
         if account is not None:
+            await self._lockout.succeeded(account.email)
             await self._lockout.clear(account.email)
         return 0
 
 
-class Avatars:
+class Pictures:
+    """Avatars: the one that is shown, and any that a job has still to drop."""
+
     name = "avatar"
 
     def __init__(self, units: UnitsOfWork, accounts: AccountStore, objects: Objects) -> None:
@@ -78,17 +83,10 @@ class Avatars:
         return [] if account is None or account.avatar is None else [NamedObject("avatar", account.avatar)]
 
     async def erase(self, person: UUID) -> int:
-        found = await self.objects(person)
-        for avatar in found:
-            # Its bytes first: ended between the two, there is still a row to find them by.
-            await self._objects.delete(avatar.key)
-            await self._units.write(lambda unit: self._take_away(unit, person))
+        found = await self._objects.keys(prefix_of(person))
+        for key in found:
+            await self._objects.delete(key)
         return len(found)
-
-    async def _take_away(self, unit: Transaction, person: UUID) -> None:
-        account = await self._accounts.get(unit, person)
-        if account is not None:
-            await self._accounts.put(unit, replace(account, avatar=None))
 
 
 class Archives:

@@ -15,13 +15,15 @@ from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
 
-from identity.accounts import AccountStore, State
+from identity.accounts import Account, AccountStore, State
+from identity.administration import ADMIN
+from identity.audit import AuditLog
 from identity.login import SecondProof
 from identity.proof import PasswordProof
 from identity.sessions import Sessions
 from kernel.clock import Clock
 from kernel.datarights import DataMap, PersonalData
-from kernel.errors import Forbidden, NotFound
+from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.ids import IdGenerator
 from kernel.jobs import Job, JobQueue, NewJob
 from kernel.units import Transaction, UnitsOfWork
@@ -73,6 +75,10 @@ class ErasureStore(Protocol):
         ...
 
 
+class Admins(Protocol):
+    async def has_active_admin(self, unit: Transaction, *, besides: UUID) -> bool: ...
+
+
 class Erasing:
     """Begins them."""
 
@@ -81,9 +87,11 @@ class Erasing:
         *,
         units: UnitsOfWork,
         accounts: AccountStore,
+        admins: Admins,
         proof: PasswordProof,
         second: SecondProof,
         sessions: Sessions,
+        audit: AuditLog,
         store: ErasureStore,
         pseudonyms: Pseudonyms,
         jobs: JobQueue,
@@ -92,6 +100,8 @@ class Erasing:
     ) -> None:
         self._units = units
         self._accounts = accounts
+        self._admins = admins
+        self._audit = audit
         self._proof = proof
         self._second = second
         self._sessions = sessions
@@ -105,7 +115,7 @@ class Erasing:
         self, person: UUID, *, password: str, totp: str | None, recovery_code: str | None, address: str
     ) -> Erasure:
         """Raises Forbidden ``wrong_password``, ``second_factor_required`` or ``invalid_second_factor``, RateLimited
-        ``locked_out``."""
+        ``locked_out``, Conflict ``last_admin``."""
         account = await self._proof.require(person, password, address=address)
         if await self._second.required(person):
             if totp is None and recovery_code is None:
@@ -117,19 +127,29 @@ class Erasing:
 
     async def begin(self, person: UUID, *, asked_by: str) -> Erasure:
         """State, sessions, report and job as one. ``asked_by`` is kept: ``self``, or the id of an admin. Raises
-        NotFound for somebody who is not there or is being erased already."""
+        NotFound for somebody who is not there or is being erased already, Conflict ``last_admin``."""
         erasure = Erasure(self._ids.next(), person, self._pseudonyms.of(person), asked_by, self._clock.now())
 
         async def work(unit: Transaction) -> Erasure:
-            account = await self._accounts.get(unit, person)
-            if account is None or account.state is State.ERASING:
-                raise NotFound("There is no such person.")
+            account = await self._erasable(unit, person)
             await self._accounts.put(unit, replace(account, state=State.ERASING))
             await self._store.add(unit, erasure)
+            actor = str(person) if asked_by == SELF else asked_by
+            await self._audit.record(unit, actor=actor, action="user.erase", subject=str(person))
             await self._jobs.enqueue([_job(erasure.id)], within=unit)
             return erasure
 
+        # Refused before anybody is signed out for nothing; asked again in the unit, where the answer holds.
+        await self._units.read(lambda unit: self._erasable(unit, person))
         return await self._sessions.ending_all(person, work)
+
+    async def _erasable(self, unit: Transaction, person: UUID) -> Account:
+        account = await self._accounts.get(unit, person)
+        if account is None or account.state is State.ERASING:
+            raise NotFound("There is no such person.")
+        if ADMIN in account.roles and not await self._admins.has_active_admin(unit, besides=person):
+            raise Conflict("Nobody else is an admin here; make somebody one first.", code="last_admin")
+        return account
 
     async def report(self, erasure: UUID) -> Erasure:
         """Raises NotFound."""

@@ -6,6 +6,7 @@ so that an upload that is sent again does not bring it back.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -353,9 +354,7 @@ class KeyDirectory:
     async def _may_take(self, asker: UUID, target: UUID) -> bool:
         """When nobody can tell, the stock is spared: a session can begin without a one-time key."""
         try:
-            asked = await self._counters.increment(
-                f"identity:bundles:{target.hex}:{asker.hex}", ttl=BUNDLES_WITHIN_SECONDS
-            )
+            asked = await self._counters.increment(_bundles_key(asker, target), ttl=BUNDLES_WITHIN_SECONDS)
         except (DependencyUnavailable, Overloaded):
             return False
         return asked <= BUNDLES_WITH_ONE_TIME_KEYS
@@ -369,6 +368,11 @@ class KeyDirectory:
         if found is None:
             raise _nobody()
         return found
+
+
+def _bundles_key(asker: UUID, target: UUID) -> str:
+    """Hashed: counters cannot be taken away when one of the two is erased."""
+    return f"identity:bundles:{hashlib.blake2b(asker.bytes + target.bytes, digest_size=16).hexdigest()}"
 
 
 def _nobody() -> NotFound:

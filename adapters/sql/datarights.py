@@ -53,13 +53,13 @@ class RowsAbout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsRenamed:
-    """kernel.datarights.PersonalData of a table whose rows stay: where one of ``people`` (text) names the person, a
-    pseudonym does from then on."""
+    """kernel.datarights.PersonalData of a table whose rows stay: where one of ``people`` names the person, a pseudonym
+    does from then on (in text), or nobody."""
 
     name: str
     table: Table
     people: Sequence[str]
-    pseudonym: Callable[[UUID], str]
+    pseudonym: Callable[[UUID], str] | None
     shown: Sequence[str] = ()
     others: Sequence[str] = ()
 
@@ -76,7 +76,8 @@ class RowsRenamed:
 
     async def erase(self, unit: Transaction, person: UUID, *, most: int) -> int:
         columns = [self.table.c[name] for name in self.people]
-        renamed = {column: case((column == str(person), self.pseudonym(person)), else_=column) for column in columns}
+        instead = None if self.pseudonym is None else self.pseudonym(person)
+        renamed = {column: case((column == _named(column, person), instead), else_=column) for column in columns}
         some = _some(self.table, _naming(self.table, self.people, person), most)
         return (await sql_of(unit).connection.execute(update(self.table).where(some).values(renamed))).rowcount
 

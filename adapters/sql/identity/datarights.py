@@ -27,7 +27,8 @@ IMPERSONAL: Final[Mapping[str, str]] = {
     "api_keys": "They belong to programs; the audit log says who made them.",
     "job_schedules": "What is to be done every so often, about nobody.",
     "schema_leases": "Who is changing the schema: a process.",
-    "jobs": "Jobs name what they work on by its own id. Those that carry an address are erased as `mails`.",
+    "jobs": "Jobs name what they work on by its own id. Those that carry an address or a person's id are erased "
+    "by reading them.",
     "streams": "Names of histories, none of which is about a person.",
     "stream_records": "As `streams`.",
 }

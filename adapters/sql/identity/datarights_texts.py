@@ -1,4 +1,4 @@
-"""Where people are named inside text or bytes, which no index finds: mails that wait, and details of the audit log."""
+"""Where people are named inside text or bytes, which no index finds: jobs, and details of the audit log."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from adapters.sql.identity.audit import AUDIT
 from adapters.sql.identity.sessions import LINKS
 from adapters.sql.jobs_tables import JOBS
 from adapters.sql.units import sql_of
+from identity.avatars import DROP_JOB, Drop
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
 from identity.onetime import Purpose
 from kernel.datarights import NamedObject
@@ -22,16 +23,11 @@ from kernel.mail import Mail
 from kernel.mailqueue import MAIL_JOB
 from kernel.units import Transaction, UnitsOfWork
 
-
-def _recipient(payload: bytes) -> str:
-    """Finished jobs have no payload any more."""
-    return msgspec.msgpack.decode(payload, type=Mail).to if payload else ""
-
-
-# The kinds of jobs that carry an address, and how.
-ADDRESS_IN: Final[Mapping[str, Callable[[bytes], str]]] = {
-    MAIL_JOB: _recipient,
+# The kinds of jobs that name a person, and where.
+NAMED_IN: Final[Mapping[str, Callable[[bytes], str]]] = {
+    MAIL_JOB: lambda payload: msgspec.msgpack.decode(payload, type=Mail).to,
     FORGOTTEN_PASSWORD_JOB: lambda payload: payload.decode(),
+    DROP_JOB: lambda payload: str(msgspec.json.decode(payload, type=Drop).account),
 }
 
 
@@ -53,10 +49,10 @@ class Addresses:
         return await self._units.read(read)
 
 
-class WaitingMails:
-    """kernel.datarights.PersonalThings: jobs that carry somebody's address, those that failed for good included."""
+class WaitingJobs:
+    """kernel.datarights.PersonalThings: jobs that carry somebody's address or id, also those that failed for good."""
 
-    name = "mails"
+    name = "jobs"
 
     def __init__(self, units: UnitsOfWork, addresses: Addresses) -> None:
         self._units = units
@@ -66,14 +62,14 @@ class WaitingMails:
         return []
 
     async def erase(self, person: UUID) -> int:
-        addresses = await self._addresses.of(person)
+        names = {str(person), *await self._addresses.of(person)}
+        columns, such = [JOBS.c.kind, JOBS.c.payload], JOBS.c.kind.in_(NAMED_IN)
         erased = 0
-        if addresses:
-            columns, such = [JOBS.c.kind, JOBS.c.payload], JOBS.c.kind.in_(ADDRESS_IN)
-            async for rows in rows_since(self._units, person, JOBS.c.id, columns, such):
-                theirs = [row.id for row in rows if ADDRESS_IN[row.kind](row.payload) in addresses]
-                if theirs:
-                    erased += await self._remove(theirs)
+        async for rows in rows_since(self._units, person, JOBS.c.id, columns, such):
+            # Finished ones have no payload any more.
+            theirs = [row.id for row in rows if row.payload and NAMED_IN[row.kind](row.payload) in names]
+            if theirs:
+                erased += await self._remove(theirs)
         return erased
 
     async def _remove(self, jobs: Sequence[UUID]) -> int:
