@@ -94,4 +94,4 @@ def invalid_link() -> Unprocessable:
 
 def digest_of(secret: str) -> bytes:
     """Not a password: 256 random bits need no slow hash."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -22,7 +22,7 @@ def digest_of(account: UUID, code: str) -> bytes:
     """80 random bits need no slow hash. No key either: the codes outlive a lost installation secret, which the
     authenticators' keys do not."""
     typed = code.strip().lower().translate(_MISREAD)
-    return hashlib.sha256(account.bytes + typed.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(account.bytes + typed.encode("utf-8", "surrogatepass")).digest()
 
 
 def _grouped(code: str) -> str:

@@ -53,4 +53,4 @@ class Tickets:
 
 
 def _key(secret: str) -> str:
-    return f"identity:ticket:{hashlib.sha256(secret.encode('utf-8', 'surrogateescape')).hexdigest()}"
+    return f"identity:ticket:{hashlib.sha256(secret.encode('utf-8', 'surrogatepass')).hexdigest()}"

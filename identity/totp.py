@@ -31,7 +31,7 @@ def step_at(now: float) -> int:
 def matching_step(key: bytes, code: str, now: float, *, after: int) -> int | None:
     """The step that ``code`` belongs to; None when it is of none near ``now``, or of one up to ``after``, the last that
     was used. Of several it is the latest, so that no code is good twice."""
-    typed = "".join(code.split()).encode("utf-8", "surrogateescape")
+    typed = "".join(code.split()).encode("utf-8", "surrogatepass")
     current = step_at(now)
     found = None
     for step in range(max(0, current - DRIFT_STEPS), current + DRIFT_STEPS + 1):

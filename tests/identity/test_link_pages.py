@@ -89,8 +89,9 @@ async def test_each_page_posts_to_where_its_secret_is_asked_for(tmp_path: Path) 
     async with world(tmp_path) as here:
         for page in PAGES:
             more = {"password": "quite-another-phrase"} if page.asks_password else {}
+            more |= {"email": "ada@example.org", "username": "ada"} if page.asks_name else {}
             answer = await here.stranger.post(page.posts_to, {"token": "made-up", **more})
-            assert answer.code == "invalid_link"
+            assert answer.code == "invalid_link", answer.body
 
 
 async def test_mails_lead_to_pages_that_are_there(tmp_path: Path) -> None:
