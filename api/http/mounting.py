@@ -67,7 +67,8 @@ class MountedEndpoint:
         elif request.query_string and not self.endpoint.streaming:
             read_query(list(request.query.items()), _NoQuery)
         if shape.body is not None:
-            arguments["body"] = self._body_value(request, body, shape.body)
+            left_out = not body and not shape.body_required
+            arguments["body"] = None if left_out else self._body_value(request, body, shape.body)
         elif body:
             raise Malformed("This request takes no body.", code="unexpected_body")
         result = await self.endpoint.handler(Call(request, context), **arguments)

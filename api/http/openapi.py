@@ -86,7 +86,7 @@ def _operation(
         operation["parameters"] = parameters
     if shape.body is not None:
         content = {"application/json": {"schema": schemas[shape.body]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": shape.body_required, "content": content}
     if item.access in _SECURED:
         operation["security"] = [{"bearer": []}]
     return operation

@@ -95,16 +95,16 @@ def person_fields(account: Account, *, friend: bool = False, oneself: bool = Fal
         "id": account.id,
         "username": account.username,
         "display_name": account.display_name,
-        "avatar_url": _avatar_url(account),
+        "avatar_url": avatar_url(account.id, account.avatar),
         "status": "offline",
         "status_text": account.status_text if sees_status else None,
         "created_at": datetime.fromtimestamp(account.created_at, UTC),
     }
 
 
-def _avatar_url(account: Account) -> str | None:
+def avatar_url(person: UUID, avatar: str | None) -> str | None:
     """On this server, and another one for each picture; who may see it is asked whenever it is fetched."""
-    return None if account.avatar is None else f"/v1/users/{account.id}/avatar?v={account.avatar[-12:]}"
+    return None if avatar is None else f"/v1/users/{person}/avatar?v={avatar[-12:]}"
 
 
 def resource(people: People) -> Resource:

@@ -68,6 +68,10 @@ async def no_struct(call: Call, body: dict[str, int]) -> None:
     raise NotImplementedError
 
 
+async def body_if_any(call: Call, body: Body | None) -> Answer:
+    return Answer(name="nobody" if body is None else str(body.a))
+
+
 async def echo(call: Call, path: Path) -> Answer:
     return Answer(name=path.name)
 
@@ -79,6 +83,9 @@ async def silent(call: Call) -> None:
 def test_a_signature_says_what_is_read() -> None:
     shape = shape_of(endpoint("POST", "/a", everything))
     assert (shape.body, shape.query, shape.path, shape.reply) == (Body, Query, Path, Answer)
+    assert shape.body_required
+    optional = shape_of(endpoint("POST", "/a", body_if_any))
+    assert (optional.body, optional.body_required) == (Body, False)
     bare = shape_of(endpoint("POST", "/a", nothing))
     assert (bare.body, bare.query, bare.path, bare.reply) == (None, None, None, None)
 
@@ -156,3 +163,15 @@ async def test_nothing_to_say_is_204_and_a_get_answers_head_too() -> None:
                 assert (answer.status, await answer.read()) == (204, b"")
         async with server.client.post("/silent") as answer:
             assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "name"), [(None, 200, "nobody"), ({"a": 1}, 200, "1"), ({}, 422, None), ({"b": 1}, 422, None)]
+)
+async def test_a_body_that_may_be_left_out_is_still_checked_when_it_is_there(
+    sent: object, status: int, name: str | None
+) -> None:
+    async with running(resources=[Resource("a", "A.", [endpoint("POST", "/a", body_if_any)])]) as server:
+        async with server.client.post("/a", json=sent) as answer:
+            assert answer.status == status
+            assert (await answer.json(content_type=None)).get("name") == name
