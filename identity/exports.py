@@ -12,7 +12,7 @@ from uuid import UUID
 
 from identity.archive import Copy, Table, keep, zipped
 from kernel.clock import Clock
-from kernel.datarights import DataMap, NamedObject, PersonalData, Record
+from kernel.datarights import DataMap, ExportPage, NamedObject, PersonalData, Record
 from kernel.errors import NotFound, RateLimited
 from kernel.ids import IdGenerator
 from kernel.jobs import Job, JobQueue, NewJob
@@ -27,6 +27,12 @@ DAY = 86400.0
 KEPT_SECONDS = 7 * DAY
 URL_SECONDS = 3600.0
 RECORDS_A_PAGE = 200
+READ_ME = """Everything that this server knows about you.
+
+Each .json file is a list of records of one kind; kinds of which there are none have no file. Times are in UTC, people
+and conversations are named by their ids, binary values are base64. Pictures and files are beside them as they are.
+Left out are secrets (what is kept of passwords, codes and tokens) and what is known about others only.
+"""
 # An archive that is still there after its week is tried for as long as a store may be away.
 FORGETTING_ATTEMPTS = 1000
 
@@ -162,26 +168,33 @@ class Exports:
             await keep(self._objects, self._uploads, key_of(export.id), chunks)
 
     async def _entries(self, data: DataMap, person: UUID) -> AsyncIterator[Table | Copy]:
+        yield Copy("README.txt", _read_me)
         for part in data.in_tables:
-            yield Table(f"{part.name}.json", partial(self._pages, part, person))
+            first = await self._page(part, person, None)
+            if first.records:
+                yield Table(f"{part.name}.json", partial(self._pages, part, person, first))
         for things in data.elsewhere:
             for found in await things.objects(person):
                 if await self._objects.stat(found.key) is not None:
                     yield Copy(f"{things.name}/{found.file_name}", partial(self._chunks, found))
 
-    async def _pages(self, part: PersonalData, person: UUID) -> AsyncIterator[Sequence[Record]]:
-        after: object | None = None
-        while True:
-            page = await self._units.read(partial(part.export, person=person, after=after, most=RECORDS_A_PAGE))
+    async def _pages(self, part: PersonalData, person: UUID, page: ExportPage) -> AsyncIterator[Sequence[Record]]:
+        yield page.records
+        while page.next is not None:
+            page = await self._page(part, person, page.next)
             yield page.records
-            after = page.next
-            if after is None:
-                return
+
+    async def _page(self, part: PersonalData, person: UUID, after: object | None) -> ExportPage:
+        return await self._units.read(partial(part.export, person=person, after=after, most=RECORDS_A_PAGE))
 
     async def _chunks(self, found: NamedObject) -> AsyncIterator[bytes]:
         async with self._objects.open(found.key) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+
+async def _read_me() -> AsyncIterator[bytes]:
+    yield READ_ME.encode()
 
 
 def _job(kind: str, export: UUID, attempts: int = 10, *, run_at: float | None = None) -> NewJob:

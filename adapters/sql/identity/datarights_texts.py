@@ -17,7 +17,6 @@ from adapters.sql.jobs_tables import JOBS
 from adapters.sql.units import sql_of
 from identity.avatars import DROP_JOB, Drop
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
-from identity.onetime import Purpose
 from kernel.datarights import NamedObject
 from kernel.mail import Mail
 from kernel.mailqueue import MAIL_JOB
@@ -32,19 +31,17 @@ NAMED_IN: Final[Mapping[str, Callable[[bytes], str]]] = {
 
 
 class Addresses:
-    """Where mail about somebody goes: their address, and one that they have asked to change to."""
+    """Where mail about somebody goes: their address, and those that links were sent to."""
 
     def __init__(self, units: UnitsOfWork) -> None:
         self._units = units
 
     async def of(self, person: UUID) -> frozenset[str]:
         address = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == person)
-        wanted = select(LINKS.c.about).where(
-            LINKS.c.account == person, LINKS.c.purpose == Purpose.CHANGE_EMAIL.value, LINKS.c.about != ""
-        )
+        linked = select(LINKS.c.about).where(LINKS.c.account == person, LINKS.c.about != "")
 
         async def read(unit: Transaction) -> frozenset[str]:
-            return frozenset((await sql_of(unit).connection.execute(address.union(wanted))).scalars())
+            return frozenset((await sql_of(unit).connection.execute(address.union(linked))).scalars())
 
         return await self._units.read(read)
 
