@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from api.app import Ground, build_application, project_version
+from api.chat import Chats, open_chats
 from api.datarights import DataRights, data_rights
 from api.http.endpoints import Resource
 from api.http.pipeline import AccessLog
@@ -156,6 +157,7 @@ async def running_server(
             )
         )
         people = await stack.enter_async_context(open_people(platform, settings.server.public_url or sockets.url))
+        chats = open_chats(platform, people)
         rights = data_rights(platform, people)
         mail = MailDelivery(platform.mailer)
         own = {
@@ -170,7 +172,7 @@ async def running_server(
         await stack.enter_async_context(running_jobs(platform, {**own, **handlers(platform)}))
         app = build_application(
             _ground(platform, lifecycle, access_log),
-            [*_resources(platform, people, clock), datarights.resource(rights), *resources(platform)],
+            [*_resources(platform, people, chats, clock), datarights.resource(rights), *resources(platform)],
             people.authenticator,
         )
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
@@ -207,7 +209,7 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _resources(platform: Platform, people: People, clock: Clock) -> list[Resource]:
+def _resources(platform: Platform, people: People, chats: Chats, clock: Clock) -> list[Resource]:
     settings = platform.settings
     rates = RateLimiter(settings.limits, platform.ephemeral.buckets, platform.local.buckets, platform.metrics)
     found = [
@@ -223,6 +225,7 @@ def _resources(platform: Platform, people: People, clock: Clock) -> list[Resourc
     ]
     found += [friends.resource(people), blocks.resource(people), search.resource(people)]
     found.append(profiles.resource(people, platform.objects))
+    found += [conversations.resource(chats), participants.resource(chats), mode_proposals.resource(chats)]
     found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]
     if platform.objects.signs_own_urls:
         found.append(objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock))

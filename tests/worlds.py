@@ -17,7 +17,7 @@ import aiohttp
 
 from api.listening import bind
 from api.platform import Platform
-from api.serve import running_server
+from api.serve import Started, running_server
 from config.sections import Database, Identity, Limits, Redis, Server, Settings
 from config.values import Secret
 
@@ -93,6 +93,7 @@ class World:
     platform: Platform
     outbox: Path
     session: aiohttp.ClientSession
+    started: Started
 
     @property
     def stranger(self) -> Caller:
@@ -105,6 +106,17 @@ class World:
         registered = await made.post("/v1/auth/register", body)
         assert registered.status == 201, registered.body
         made.id = UUID(registered.body["id"])
+        assert (await made.sign_in()).status == 200
+        return made
+
+    async def admin(self, name: str) -> Person:
+        """The first one, by the link that the console shows."""
+        secret = await self.started.people.first_admin.secret()
+        made = Person(self.session, email=f"{name}@example.org", username=name)
+        body = {"token": secret, "email": made.email, "username": name, "password": made.password}
+        claimed = await made.post("/v1/auth/first-admin", body)
+        assert claimed.status == 201, claimed.body
+        made.id = UUID(claimed.body["id"])
         assert (await made.sign_in()).status == 200
         return made
 
@@ -155,4 +167,4 @@ async def world(
             running_server(settings, SECRET, sockets, access_log=None, announce=lambda _line: None)
         )
         session = await stack.enter_async_context(aiohttp.ClientSession(sockets.url))
-        yield World(sockets.url, started.platform, data / "outbox", session)
+        yield World(sockets.url, started.platform, data / "outbox", session, started)
