@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from api.app import Ground, build_application, project_version
+from api.app import RESOURCES, Ground, build_application, project_version
 from api.chat import Chats, open_chats
 from api.datarights import DataRights, data_rights
 from api.http.endpoints import Resource
@@ -66,12 +66,13 @@ GC_THRESHOLDS = (20_000, 20, 20)
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A server that answers; its addresses are (host, port) pairs."""
+    """A server that answers; its addresses are (host, port) pairs, ``resources`` all that it serves."""
 
     addresses: Sequence[tuple[str, int]]
     platform: Platform
     people: People
     rights: DataRights
+    resources: Sequence[Resource]
     lifecycle: Lifecycle
 
 
@@ -181,7 +182,8 @@ async def running_server(
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
         await server.start(sockets)
         stack.push_async_callback(_stop_server, server, settings.server.shutdown_timeout, clock)
-        yield Started(sockets.addresses, platform, people, rights, lifecycle)
+        served = app[RESOURCES]
+        yield Started(sockets.addresses, platform, people, rights, served, lifecycle)
 
 
 def welcome_lines(settings: Settings, started: Started, *, first_admin: str | None) -> list[str]:

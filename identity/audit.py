@@ -1,4 +1,5 @@
-"""The audit log: who did what to whom. Entries are added and read; nothing here changes or removes one."""
+"""The audit log: who did what to whom. Entries are added and read; nothing changes or removes one. When a person is
+erased, a pseudonym stands for them from then on, and the entries stay."""
 
 from __future__ import annotations
 
