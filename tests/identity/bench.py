@@ -16,7 +16,7 @@ from api.people import People, open_people
 from api.platform import Platform, open_platform
 from config.sections import Database, Identity, Redis, Server, Settings
 from config.values import Secret
-from identity.accounts import Account
+from identity.accounts import Account, State
 from identity.login import Credentials
 from identity.sessions import TokenPair
 from kernel.metrics import Metrics
@@ -47,10 +47,14 @@ class Bench:
 
     async def set_hash(self, account: UUID, password_hash: str) -> None:
         """As an older system left it."""
+        await self._set(account, password_hash=password_hash)
 
+    async def set_state(self, account: UUID, state: State) -> None:
+        await self._set(account, state=state.value)
+
+    async def _set(self, account: UUID, **values: str) -> None:
         async def work(unit: Transaction) -> None:
-            changed = update(ACCOUNTS).where(ACCOUNTS.c.id == account).values(password_hash=password_hash)
-            await sql_of(unit).connection.execute(changed)
+            await sql_of(unit).connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account).values(**values))
 
         await self.platform.database.units.write(work)
 
