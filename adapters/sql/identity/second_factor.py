@@ -44,7 +44,11 @@ class SqlFactors:
         kept = (
             upsert(FACTORS)
             .values(values)
-            .on_conflict_do_update(index_elements=[_f.account], set_=values, where=_f.confirmed_at.is_(None))
+            .on_conflict_do_update(
+                index_elements=[_f.account],
+                set_={name: value for name, value in values.items() if name != "account"},
+                where=_f.confirmed_at.is_(None),
+            )
         )
         return (await sql_of(unit).connection.execute(kept)).rowcount == 1
 

@@ -26,12 +26,15 @@ from sqlalchemy.sql import ClauseElement
 from adapters import sql
 from adapters.sql import migrate, migrations
 from adapters.sql.engine import Database
+from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.messagelog import SqlMessageLog
 from adapters.sql.metadata import metadata
 from adapters.sql.migrate import upgrade
+from identity.second_factor import Factor
 from kernel.clock import SystemClock
 from kernel.ids import IdGenerator
 from kernel.messagelog import LogEntry
+from kernel.units import Transaction
 from tests.adapters.sql.relational import opened, settings_for
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -110,9 +113,25 @@ async def tour_of_the_upgrade_lease(database: Database) -> None:
         await database.units.write(lambda unit: unit.connection.execute(migrate._renew(holder, 0.0)))
 
 
+async def tour_of_the_second_factor(database: Database) -> None:
+    factors, codes, account = SqlFactors(), SqlRecoveryCodes(), UUID(int=1)
+
+    async def every_operation(unit: Transaction) -> None:
+        await factors.offer(unit, Factor(account, b"sealed", 0.0))
+        await factors.get(unit, account)
+        await factors.confirm(unit, account, step=1, at=0.0)
+        await factors.use(unit, account, 2)
+        await codes.replace(unit, account, [b"one", b"two"])
+        await codes.use(unit, account, b"one")
+        await factors.remove(unit, account)
+
+    await database.units.write(every_operation)
+
+
 TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
     "messagelog": tour_of_the_message_log,
     "migrate": tour_of_the_upgrade_lease,
+    "second_factor": tour_of_the_second_factor,
 }
 
 
