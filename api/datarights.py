@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from adapters.outbound.datarights import OutboxMails
+from adapters.sql.chat import datarights as chat_tables
+from adapters.sql.chat.datarights import SqlPlaces
 from adapters.sql.identity import datarights as tables
 from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.admin import SqlAdmin
 from adapters.sql.identity.datarights_stores import SqlErasures, SqlExports
 from adapters.sql.identity.datarights_texts import Addresses, AuditDetails, WaitingJobs
+from api.chat import Chats
 from api.people import People
 from api.platform import Platform
+from chat.datarights import Leaving
 from config.secrets import derive_key
 from identity import datarights as identity_data
 from identity.datarights import Archives, Locks, Memory, Pictures, SignedIn
@@ -61,10 +65,10 @@ class DataRights:
         await self.exports.make(self.data, job)
 
 
-def data_rights(platform: Platform, people: People) -> DataRights:
+def data_rights(platform: Platform, people: People, chats: Chats) -> DataRights:
     units, jobs, ids, clock = platform.database.units, platform.jobs.queue, platform.ids, platform.clock
     pseudonyms = Pseudonyms(derive_key(platform.secret, PSEUDONYMS))
-    data = data_map(platform, people, pseudonyms)
+    data = data_map(platform, people, chats, pseudonyms)
     erasures = SqlErasures()
     return DataRights(
         data=data,
@@ -96,14 +100,17 @@ def data_rights(platform: Platform, people: People) -> DataRights:
     )
 
 
-def data_map(platform: Platform, people: People, pseudonyms: Pseudonyms) -> DataMap:
+def data_map(platform: Platform, people: People, chats: Chats, pseudonyms: Pseudonyms) -> DataMap:
+    units = platform.database.units
     return DataMap(
         parts=[
+            Leaving(units=units, places=SqlPlaces(), conversations=chats.conversations, members=chats.members),
+            *chat_tables.personal(),
             *_things(platform, people, pseudonyms),
             *tables.before_the_account(pseudonyms.of),
             tables.the_account(),
         ],
-        impersonal_tables={**tables.IMPERSONAL},
+        impersonal_tables={**tables.IMPERSONAL, **chat_tables.IMPERSONAL},
         channels={**identity_data.CHANNELS, **CHANNELS},
         short_lived={**identity_data.SHORT_LIVED, **SHORT_LIVED},
         objects={**identity_data.OBJECTS},

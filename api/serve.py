@@ -162,7 +162,7 @@ async def running_server(
         )
         people = await stack.enter_async_context(open_people(platform, settings.server.public_url or sockets.url))
         chats = open_chats(platform, people)
-        rights = data_rights(platform, people)
+        rights = data_rights(platform, people, chats)
         mail = MailDelivery(platform.mailer)
         own = {
             MAIL_JOB: mail.deliver,

@@ -30,7 +30,7 @@ IMPERSONAL: Final[Mapping[str, str]] = {
     "jobs": "Jobs name what they work on by its own id. Those that carry an address or a person's id are erased "
     "by reading them.",
     "streams": "Names of histories, none of which is about a person.",
-    "stream_records": "As `streams`.",
+    "stream_records": "What stands in those histories, about nobody either.",
 }
 
 _ACCOUNT: Final = (
