@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "http_shell": "a small POST through the request shell, against a bare aiohttp handler",
     "messagelog": "durable appends to the embedded message log",
     "jobs": "durable jobs end to end",
+    "prekeys": "bundles of the key directory under 200-way contention, no one-time key twice",
     "bus": "ephemeral state and the event bus, in memory and over Redis",
 }
 

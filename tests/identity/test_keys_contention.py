@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -12,9 +12,12 @@ import pytest
 from sqlalchemy import event, update
 
 from adapters.sql.identity.accounts import ACCOUNTS
+from adapters.sql.identity.prekeys import SqlOneTimeKeys
+from adapters.sql.lane import SqlTransaction
 from identity.accounts import State
 from identity.announcements import channel_of
 from identity.keydirectory import BundleDevice
+from identity.prekeys import OneTimeKey
 from kernel.bus import BusEvent
 from kernel.errors import NotFound
 from tests.adapters.sql.relational import BACKENDS, settings_for, url_for
@@ -61,6 +64,21 @@ async def test_of_two_hundred_at_once_each_gets_a_key_of_their_own(here: Directo
     handed = await fetched(here, target, askers)
     assert sorted(handed) == [(device.id, key_id) for device in devices for key_id in range(askers)]
     assert [found.remaining for found in await here.keys.stock(target)] == [0, 0]
+
+
+async def test_even_without_waiting_for_one_another_nobody_takes_what_another_took(here: Directory) -> None:
+    """The lock is there so that nobody leaves with nothing; that no key goes out twice does not hang on it."""
+    askers, store = askers_for(here), SqlOneTimeKeys()
+    target = await stocked(here, [Device()], askers)
+
+    async def take(unit: SqlTransaction) -> Mapping[str, OneTimeKey]:
+        return await store.take(unit, target, 1.0)
+
+    units = here.database.units
+    taken = await asyncio.gather(*(units.write(take, serializable=False) for _ in range(askers)))
+    given = [key.key_id for keys in taken for key in keys.values()]
+    assert given
+    assert len(given) == len(set(given))
 
 
 async def test_when_there_are_fewer_keys_than_askers_the_rest_is_answered_without(here: Directory) -> None:

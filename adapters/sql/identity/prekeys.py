@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Table,
     UniqueConstraint,
+    bindparam,
     delete,
     func,
     insert,
@@ -82,8 +83,30 @@ CHANGES = Table(
 _d, _o, _r, _c = DEVICES.c, ONE_TIME_KEYS.c, RETIRED.c, CHANGES.c
 _waiting = ONE_TIME_KEYS.alias("waiting")
 _of_device = (_waiting.c.account == _d.account, _waiting.c.device_id == _d.device_id, _waiting.c.handed_at.is_(None))
-_remaining = select(func.count()).select_from(_waiting).where(*_of_device).scalar_subquery()
-_oldest = select(func.min(_waiting.c.key_id)).where(*_of_device).scalar_subquery()
+_remaining = select(func.count()).select_from(_waiting).where(*_of_device).correlate(DEVICES).scalar_subquery()
+_oldest = select(func.min(_waiting.c.key_id)).where(*_of_device).correlate(DEVICES).scalar_subquery()
+_account = bindparam("account_", type_=Id)
+
+# From the person to the devices, so that one query tells somebody without devices from nobody.
+BUNDLES = (
+    select(DEVICES, _remaining.label("remaining"))
+    .select_from(ACCOUNTS.outerjoin(DEVICES, _d.account == ACCOUNTS.c.id))
+    .where(ACCOUNTS.c.id == _account, ACCOUNTS.c.state != State.ERASING.value)
+    .order_by(_d.device_id)
+)
+# In one order, so that two who lock the same devices cannot each hold what the other waits for. SQLite knows no row
+# locks and needs none: it has one writer.
+LOCK = select(_d.device_id).where(_d.account == _account).order_by(_d.device_id).with_for_update()
+TAKE = (
+    update(ONE_TIME_KEYS)
+    .where(
+        _o.account == _account,
+        tuple_(_o.device_id, _o.key_id).in_(select(_d.device_id, _oldest).where(_d.account == _account)),
+        _o.handed_at.is_(None),
+    )
+    .values(handed_at=bindparam("now_", type_=Moment))
+    .returning(_o.device_id, _o.key_id, _o.public_key)
+)
 
 
 class SqlKeyDevices:
@@ -95,21 +118,11 @@ class SqlKeyDevices:
         return None if row is None else _device(row)
 
     async def of(self, unit: Transaction, account: UUID) -> Sequence[StockedDevice] | None:
-        # From the person to the devices, so that one query tells somebody without devices from nobody.
-        everything = (
-            select(DEVICES, _remaining.label("remaining"))
-            .select_from(ACCOUNTS.outerjoin(DEVICES, _d.account == ACCOUNTS.c.id))
-            .where(ACCOUNTS.c.id == account, ACCOUNTS.c.state != State.ERASING.value)
-            .order_by(_d.device_id)
-        )
-        rows = (await sql_of(unit).connection.execute(everything)).all()
+        rows = (await sql_of(unit).connection.execute(BUNDLES, {"account_": account})).all()
         return [StockedDevice(_device(row), row.remaining) for row in rows if row.account is not None] if rows else None
 
     async def lock(self, unit: Transaction, account: UUID) -> bool:
-        # In one order, so that two who lock the same devices cannot each hold what the other waits for. SQLite knows
-        # no row locks and needs none: it has one writer.
-        ordered = select(_d.device_id).where(_d.account == account).order_by(_d.device_id).with_for_update()
-        return bool((await sql_of(unit).connection.execute(ordered)).all())
+        return bool((await sql_of(unit).connection.execute(LOCK, {"account_": account})).all())
 
     async def put(self, unit: Transaction, device: Device) -> None:
         key = device.signed_key
@@ -158,14 +171,7 @@ class SqlOneTimeKeys:
         return (await connection.execute(waiting)).scalar_one()
 
     async def take(self, unit: Transaction, account: UUID, now: float) -> Mapping[str, OneTimeKey]:
-        oldest = select(_d.device_id, _oldest).where(_d.account == account)
-        taken = (
-            update(ONE_TIME_KEYS)
-            .where(_o.account == account, tuple_(_o.device_id, _o.key_id).in_(oldest), _o.handed_at.is_(None))
-            .values(handed_at=now)
-            .returning(_o.device_id, _o.key_id, _o.public_key)
-        )
-        rows = await sql_of(unit).connection.execute(taken)
+        rows = await sql_of(unit).connection.execute(TAKE, {"account_": account, "now_": now})
         return {row.device_id: OneTimeKey(row.key_id, row.public_key) for row in rows}
 
 

@@ -26,10 +26,13 @@ from sqlalchemy.sql import ClauseElement
 from adapters import sql
 from adapters.sql import migrate, migrations
 from adapters.sql.engine import Database
+from adapters.sql.identity.prekeys import SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
 from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.messagelog import SqlMessageLog
 from adapters.sql.metadata import metadata
 from adapters.sql.migrate import upgrade
+from identity.keydirectory import ChangeKind, Device, KeyChange
+from identity.prekeys import OneTimeKey, SignedKey
 from identity.second_factor import Factor
 from kernel.clock import SystemClock
 from kernel.ids import IdGenerator
@@ -128,8 +131,30 @@ async def tour_of_the_second_factor(database: Database) -> None:
     await database.units.write(every_operation)
 
 
+async def tour_of_the_key_directory(database: Database) -> None:
+    devices, one_time, retired, changes = SqlKeyDevices(), SqlOneTimeKeys(), SqlRetiredKeys(), SqlKeyChanges()
+    account, entry = UUID(int=1), UUID(int=2)
+    device = Device(account, "phone", b"identity", SignedKey(1, b"signed", b"signature"), 1.0, 1.0)
+
+    async def visit(unit: Transaction) -> None:
+        await devices.put(unit, device)
+        await devices.get(unit, account, "phone")
+        await one_time.add(unit, account, "phone", [OneTimeKey(1, b"one"), OneTimeKey(2, b"two")])
+        await retired.add(unit, device, 2.0, forget_before=1.0)
+        await retired.of(unit, account, "phone", since=1.0)
+        await changes.add(unit, KeyChange(entry, account, "phone", ChangeKind.ADDED, "fingerprint"))
+        await changes.latest(unit, account, "phone")
+        await changes.count(unit, account, since=entry)
+        await changes.page(unit, account, before=None, limit=10)
+        await changes.page(unit, account, before=entry, limit=10)
+        await devices.remove(unit, account, "phone")
+
+    await database.units.write(visit)
+
+
 TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
     "messagelog": tour_of_the_message_log,
+    "prekeys": tour_of_the_key_directory,
     "migrate": tour_of_the_upgrade_lease,
     "second_factor": tour_of_the_second_factor,
 }
