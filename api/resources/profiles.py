@@ -19,8 +19,9 @@ from identity.avatars import require_size
 from identity.visibility import Askers, Audience, Visibility
 from kernel.errors import Malformed, NotFound, TimedOut
 
-# An address names one version of an avatar, so what it leads to does not change; but who may see it does.
-CACHED_SECONDS = 3600.0
+# An address names one version of an avatar, so what it leads to does not change; but who may see it does, and whoever
+# is blocked should not look at it for long.
+CACHED_SECONDS = 300.0
 BODY_SECONDS = 30.0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -92,9 +92,10 @@ async def test_a_block_counts_between_the_two_whoever_made_it(tmp_path: Path) ->
         ada, bob = await here.people("ada", "bob")
         [eve] = await crowd(here, ["Eve"])
         await ada.post(f"/v1/users/{bob.id}/block")
-        units = here.platform.database.units
-        for one, other in ((ada, bob), (bob, ada)):
-            asked = [other.id, eve.id]
-            found = await units.read(lambda unit, one=one, asked=asked: SqlBlocks().between(unit, one.id, asked))
-            assert found == {other.id}
-        assert await units.read(lambda unit: SqlBlocks().between(unit, ada.id, [])) == frozenset()
+
+        async def between(one: UUID, *others: UUID) -> frozenset[UUID]:
+            return await here.platform.database.units.read(lambda unit: SqlBlocks().between(unit, one, others))
+
+        assert await between(ada.id, bob.id, eve.id) == {bob.id}
+        assert await between(bob.id, ada.id, eve.id) == {ada.id}
+        assert await between(eve.id, ada.id, bob.id) == await between(ada.id) == frozenset()

@@ -12,6 +12,7 @@ import pytest
 
 from identity import befriending
 from identity.announcements import channel_of
+from identity.friends import Standing
 from kernel.bus import BusEvent
 from tests.identity.crowds import become_friends, befriend, crowd, statements
 from tests.worlds import Caller, Person, World, world
@@ -190,8 +191,8 @@ async def test_friends_and_waiting_requests_are_bounded(tmp_path: Path, monkeypa
         befriending,
         "_BOUNDS",
         {
-            befriending.Standing.OUTGOING: (2, "too_many_requests"),
-            befriending.Standing.ACCEPTED: (1, "too_many_friends"),
+            Standing.OUTGOING: (2, "too_many_requests"),
+            Standing.ACCEPTED: (1, "too_many_friends"),
         },
     )
     async with world(tmp_path) as here:
