@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from adapters.sql.identity.sessions import LINKS, SESSIONS, SqlLinks, SqlSessions
+from adapters.sql.jobs_tables import SCHEDULES
 from adapters.sql.units import sql_of
 from config.sections import Identity
 from config.values import Duration
@@ -321,8 +322,8 @@ async def test_the_sweep_is_on_the_schedule_of_every_server(tmp_path: Path) -> N
     async with world(tmp_path) as here:
 
         async def schedules(unit: Transaction) -> list[tuple[str, str]]:
-            found = await sql_of(unit).connection.exec_driver_sql("SELECT name, kind FROM job_schedules")
-            return [(row[0], row[1]) for row in found]
+            found = await sql_of(unit).connection.execute(select(SCHEDULES.c.name, SCHEDULES.c.kind))
+            return [(row.name, row.kind) for row in found]
 
         assert (SWEEP_JOB, SWEEP_JOB) in await here.platform.database.units.read(schedules)
         await here.platform.jobs.queue.enqueue([NewJob(SWEEP_JOB, b"")])
