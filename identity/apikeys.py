@@ -96,7 +96,8 @@ class ApiKeys:
             digest=digest_of(secret),
             scopes=frozenset(scopes),
             rate=rate,
-            created_at=now,
+            # As every store keeps it, so that it reads the same later.
+            created_at=round(now, 3),
             expires_at=expires_at,
         )
         details = {"name": key.name, "scopes": " ".join(sorted(key.scopes))}
