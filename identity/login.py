@@ -109,4 +109,4 @@ def folded(email: str) -> str:
     try:
         return names.email(email)
     except Unprocessable:
-        return email.strip().lower()[: names.MAX_EMAIL]
+        return email

@@ -172,7 +172,7 @@ async def test_known_and_unknown_accounts_are_told_the_same_from_the_first_to_th
         await here.account("ada")
 
         async def told(name: str, network: str) -> list[tuple[type[BaseException], str, str, float | None]]:
-            answers = []
+            answers: list[tuple[type[BaseException], str, str, float | None]] = []
             for number in range(FAILURES + 2):
                 with pytest.raises((Unauthenticated, RateLimited)) as caught:
                     await here.sign_in(name, "not-" + PASSWORD, address=f"{network}.{number}")
