@@ -26,13 +26,20 @@ from sqlalchemy.sql import ClauseElement
 from adapters import sql
 from adapters.sql import migrate, migrations
 from adapters.sql.engine import Database
+from adapters.sql.identity.blocks import SqlBlocks
+from adapters.sql.identity.friendlists import SqlFriendLists
+from adapters.sql.identity.friends import SqlFriends
 from adapters.sql.identity.prekeys import SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
+from adapters.sql.identity.search import SqlSearch
 from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.messagelog import SqlMessageLog
 from adapters.sql.metadata import metadata
 from adapters.sql.migrate import upgrade
+from identity.blocks import Block
+from identity.friends import Friendship, Standing
 from identity.keydirectory import ChangeKind, Device, KeyChange
 from identity.prekeys import OneTimeKey, SignedKey
+from identity.search import Question
 from identity.second_factor import Factor
 from kernel.clock import SystemClock
 from kernel.ids import IdGenerator
@@ -152,7 +159,38 @@ async def tour_of_the_key_directory(database: Database) -> None:
     await database.units.write(visit)
 
 
+async def tour_of_the_acquaintances(database: Database) -> None:
+    friends, lists, blocks, search = SqlFriends(), SqlFriendLists(), SqlBlocks(), SqlSearch()
+    ada, bob = UUID(int=1), UUID(int=2)
+
+    async def visit(unit: Transaction) -> None:
+        await friends.put(unit, Friendship(ada, bob, False, 1.0))
+        await friends.get(unit, ada, bob)
+        await friends.friends_of(unit, ada)
+        for standing in (Standing.ACCEPTED, Standing.INCOMING, Standing.OUTGOING):
+            await lists.page(unit, ada, standing, before=None, limit=10)
+            await lists.count(unit, ada, standing)
+        await lists.page(unit, ada, Standing.ACCEPTED, before=(1.0, bob), limit=10)
+        await lists.standings(unit, ada, [bob])
+        await lists.suggested(unit, ada, before=None, limit=10)
+        await lists.suggested(unit, ada, before=(1, bob), limit=10)
+        await friends.remove(unit, ada, bob)
+        await blocks.add(unit, Block(ada, bob, 1.0), most=10)
+        await blocks.by(unit, ada, bob)
+        await blocks.between(unit, ada, [bob])
+        await blocks.page(unit, ada, before=None, limit=10)
+        await blocks.page(unit, ada, before=(1.0, bob), limit=10)
+        await blocks.remove(unit, ada, bob)
+        await search.by_words(unit, ada, Question(["one"], "one"), after=None, limit=10)
+        await search.by_words(unit, ada, Question(["one", "two"], "one two"), after=("one", bob), limit=10)
+        await search.by_email(unit, ada, "bob@example.org", confirmed=False)
+        await search.by_email(unit, ada, "bob@example.org", confirmed=True)
+
+    await database.units.write(visit)
+
+
 TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
+    "acquaintances": tour_of_the_acquaintances,
     "messagelog": tour_of_the_message_log,
     "prekeys": tour_of_the_key_directory,
     "migrate": tour_of_the_upgrade_lease,
