@@ -361,8 +361,23 @@ async def test_a_reset_leaves_the_password_alone_to_sign_in_with(tmp_path: Path)
         assert await it.second.required(it.account)
         assert await units.write(lambda unit: it.second.reset(unit, it.account)) is True
         assert not await it.second.required(it.account)
-        assert not await it.recovers(codes[0])
+        digest = recoverycodes.digest_of(it.account, codes[0])
+        assert not await units.write(lambda unit: SqlRecoveryCodes().use(unit, it.account, digest)), "it is still kept"
         assert await units.write(lambda unit: it.second.reset(unit, it.account)) is False
+
+
+async def test_the_store_itself_takes_no_step_twice_and_none_of_before(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        units, factors = it.here.platform.database.units, SqlFactors()
+
+        async def use(step: int) -> bool:
+            return await units.write(lambda unit: factors.use(unit, it.account, step))
+
+        await it.second.enable(it.account)
+        assert not await use(5), "it is not confirmed"
+        assert await units.write(lambda unit: factors.confirm(unit, it.account, step=5, at=0.0))
+        assert not await units.write(lambda unit: factors.confirm(unit, it.account, step=6, at=0.0))
+        assert [await use(step) for step in (5, 6, 6, 4, 7)] == [False, True, False, False, True]
 
 
 async def test_only_who_is_signed_in_is_answered_and_only_so_often(tmp_path: Path) -> None:
