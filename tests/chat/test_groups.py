@@ -186,3 +186,27 @@ async def test_the_last_places_go_to_as_many_as_there_are(
         left = await asyncio.gather(*(person.post(at(made, "/leave")) for person in inside))
         still = sum(answer.status != 204 for answer in left)
         assert len(await roles(ada, made)) == 1 + still
+
+
+@pytest.mark.parametrize("backend", BACKENDS[:2])
+async def test_the_count_is_true_however_people_come_and_go_at_once(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    async with world(tmp_path, database_url=url_for(backend, request)) as here:
+        ada, *others = await here.people("ada", *(f"person{letter}" for letter in "abcdef"))
+        made = await group(ada, is_public=True)
+
+        async def restless(person: Person) -> None:
+            for _ in range(4):
+                await person.post(at(made, "/join"))
+                await person.post(at(made, "/join"))
+                await person.post(at(made, "/leave"))
+            await person.post(at(made, "/join"))
+
+        async def strict(owner: Person) -> None:
+            for person in others * 2:
+                await owner.delete(at(made, f"/participants/{person.id}"))
+                await owner.post(at(made, "/participants"), {"user_id": str(person.id)})
+
+        await asyncio.gather(strict(ada), *(restless(person) for person in others))
+        assert (await roles(ada, made))[ada.id] == "owner"
