@@ -61,7 +61,7 @@ def _operation(
     resource: Resource, item: Endpoint, shape: Shape, schemas: dict[Any, Any], components: dict[str, Any]
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{resource.name}_{item.name}".replace("-", "_"),
+        "operationId": re.sub(r"\W", "_", f"{resource.name}_{item.name}"),
         "tags": [resource.name],
         "summary": item.summary,
         "x-access": item.access.value,
