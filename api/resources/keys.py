@@ -162,6 +162,8 @@ class Keys:
     async def bundle(self, call: Call, path: PersonKeysPath) -> BundleView:
         # HEAD answers what GET would, but nobody gets to see the key that it would use up.
         peek = call.request.method != "GET"
+        # Whoever kept an answer would hand its one-time keys out again.
+        call.set_header("Cache-Control", "no-store")
         found = await self._directory.bundle(call.principal.account, path.user_id, peek=peek)
         return BundleView(user_id=path.user_id, devices=[_bundle_view(device) for device in found])
 

@@ -61,6 +61,7 @@ async def test_what_a_device_uploads_is_what_others_get_and_can_verify(tmp_path:
             },
         )
         bundle = await bob.get(f"/v1/keys/{ada.id}")
+        assert bundle.headers["Cache-Control"] == "no-store"
         body = phone.body([1])
         assert (bundle.status, bundle.body) == (
             200,
@@ -281,3 +282,16 @@ async def test_only_ones_own_devices_can_be_changed(tmp_path: Path) -> None:
         assert (await eve.post("/v1/keys/upload", Device().body([1]))).status == 200
         device = (await eve.get(f"/v1/keys/{ada.id}")).body["devices"][0]
         assert device["identity_key"] == text(phone.identity_key)
+
+
+async def test_two_hundred_requests_at_once_get_two_hundred_different_keys(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
+        names = [f"ask{first}{second}" for first in "bdfkt" for second in "bdkt"]
+        askers = await asyncio.gather(*(here.person(name) for name in names))
+        phone = Device()
+        for first in (0, 100):
+            await ada.post("/v1/keys/upload", phone.body(range(first, first + 100)))
+        answers = await asyncio.gather(*(asker.get(f"/v1/keys/{ada.id}") for asker in askers for _ in range(10)))
+        handed = [answer.body["devices"][0]["one_time_pre_key"]["key_id"] for answer in answers]
+        assert sorted(handed) == list(range(200))

@@ -16,7 +16,7 @@ from adapters.sql.identity.prekeys import SqlOneTimeKeys
 from adapters.sql.lane import SqlTransaction
 from identity.accounts import State
 from identity.announcements import channel_of
-from identity.keydirectory import BundleDevice
+from identity.keydirectory import BundleDevice, ChangeKind
 from identity.prekeys import OneTimeKey
 from kernel.bus import BusEvent
 from kernel.errors import NotFound
@@ -114,6 +114,29 @@ async def test_the_owner_hears_once_of_a_stock_that_runs_out_under_a_crowd(here:
             heard.append(await anext(aiter(events)))
     low = b'{"type":"keys_low","data":{"device_id":"phone","remaining":9}}'
     assert heard == [*([BusEvent(end.channel, low)] if askers > 10 else []), end]
+
+
+async def test_the_same_upload_many_times_at_once_is_one_upload(here: Directory) -> None:
+    target, phone = await here.person(), Device()
+    crowd = 8 if here.database.backend == "cockroachdb" else 20
+    first = await asyncio.gather(*(here.keys.upload(target, phone.upload(range(50))) for _ in range(crowd)))
+    assert {found.remaining for found in first} == {50}
+    await asyncio.gather(*(here.keys.upload(target, phone.upload(range(25, 75), signed=2)) for _ in range(crowd)))
+    assert [(found.remaining, found.device.signed_key) for found in await here.keys.stock(target)] == [
+        (75, phone.signed(2))
+    ]
+    changes = await here.keys.changes(uuid4(), target, cursor=None, limit=10)
+    assert [change.kind for change in changes.items] == [ChangeKind.ADDED]
+
+
+async def test_of_many_rotations_at_once_each_key_is_current_or_retired(here: Directory) -> None:
+    target, phone = await here.person(), Device()
+    await here.keys.upload(target, phone.upload(signed=0))
+    await asyncio.gather(*(here.keys.rotate(target, "phone", phone.signed(number)) for number in range(1, 9)))
+    [found] = await here.keys.stock(target)
+    _, retired = await here.keys.rotate(target, "phone", found.device.signed_key)
+    assert {found.device.signed_key.key_id, *(key.key_id for key in retired)} == set(range(9))
+    assert len(retired) == 8
 
 
 async def test_a_device_that_is_taken_out_meanwhile_hands_out_nothing_afterwards(here: Directory) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from identity.keydirectory import MAX_CHANGES_A_DAY, MAX_RETIRED, RetiredKey
 from identity.prekeys import SMALL_ORDER
-from kernel.errors import RateLimited
+from kernel.errors import DependencyUnavailable, RateLimited
 from tests.adapters.sql.relational import settings_for
 from tests.identity.devices import Device, Directory, agreement_key, directory, text
 from tests.worlds import World, world
@@ -211,3 +211,18 @@ async def test_signed_keys_are_replaced_so_often_and_forgotten_after_their_time(
     apart.clock.ahead += 31 * 86_400
     _, retired = await apart.keys.rotate(ada, "phone", phone.signed(MAX_RETIRED + 1))
     assert [key.key_id for key in retired] == [MAX_RETIRED]
+
+
+async def test_without_the_store_that_counts_askers_the_stock_is_spared_and_bundles_still_come(
+    apart: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away:
+        async def increment(self, key: str, by: int = 1, *, ttl: float) -> int:
+            raise DependencyUnavailable("redis", "connection refused")
+
+    ada, phone = await apart.person(), Device()
+    await apart.keys.upload(ada, phone.upload([1]))
+    monkeypatch.setattr(apart.keys, "_counters", Away())
+    [found] = await apart.keys.bundle(await apart.person(), ada)
+    assert (found.device.identity_key, found.one_time_key) == (phone.identity_key, None)
+    assert (await apart.keys.stock(ada))[0].remaining == 1

@@ -166,7 +166,8 @@ class SqlOneTimeKeys:
                 if key not in known
             ]
             if fresh:
-                await connection.execute(insert(ONE_TIME_KEYS), fresh)
+                # What is in the way was looked for above, so it was written meanwhile: stores then run the unit again.
+                await connection.execute(upsert(ONE_TIME_KEYS).on_conflict_do_nothing(), fresh)
         waiting = select(func.count()).select_from(ONE_TIME_KEYS).where(*place, _o.handed_at.is_(None))
         return (await connection.execute(waiting)).scalar_one()
 
@@ -197,7 +198,7 @@ class SqlRetiredKeys:
             "public_key": device.signed_key.public_key,
             "retired_at": now,
         }
-        await connection.execute(insert(RETIRED).values(values))
+        await connection.execute(upsert(RETIRED).values(values).on_conflict_do_nothing())
 
 
 class SqlKeyChanges:

@@ -38,13 +38,13 @@ FROM one_time_keys
 WHERE one_time_keys.account = $1::UUID AND one_time_keys.device_id = $2::VARCHAR AND (one_time_keys.key_id IN (__[POSTCOMPILE_key_id_1]) OR one_time_keys.public_key IN (__[POSTCOMPILE_public_key_1]))
 
 -- statement: sqlite
-INSERT INTO one_time_keys (account, device_id, key_id, public_key) VALUES (?, ?, ?, ?)
+INSERT INTO one_time_keys (account, device_id, key_id, public_key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- statement: postgresql
-INSERT INTO one_time_keys (account, device_id, key_id, public_key) VALUES ($1::UUID, $2::VARCHAR COLLATE "C", $3::BIGINT, $4::BYTEA)
+INSERT INTO one_time_keys (account, device_id, key_id, public_key) VALUES ($1::UUID, $2::VARCHAR COLLATE "C", $3::BIGINT, $4::BYTEA) ON CONFLICT DO NOTHING
 
 -- statement: cockroachdb
-INSERT INTO one_time_keys (account, device_id, key_id, public_key) VALUES ($1::UUID, $2::VARCHAR, $3::BIGINT, $4::BYTEA)
+INSERT INTO one_time_keys (account, device_id, key_id, public_key) VALUES ($1::UUID, $2::VARCHAR, $3::BIGINT, $4::BYTEA) ON CONFLICT DO NOTHING
 
 -- statement: sqlite
 SELECT count(*) AS count_1
@@ -71,13 +71,13 @@ DELETE FROM retired_signed_keys WHERE retired_signed_keys.account = $1::UUID AND
 DELETE FROM retired_signed_keys WHERE retired_signed_keys.account = $1::UUID AND retired_signed_keys.device_id = $2::VARCHAR AND retired_signed_keys.retired_at <= $3::BIGINT
 
 -- statement: sqlite
-INSERT INTO retired_signed_keys (account, device_id, key_id, public_key, retired_at) VALUES (?, ?, ?, ?, ?)
+INSERT INTO retired_signed_keys (account, device_id, key_id, public_key, retired_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
 -- statement: postgresql
-INSERT INTO retired_signed_keys (account, device_id, key_id, public_key, retired_at) VALUES ($1::UUID, $2::VARCHAR COLLATE "C", $3::BIGINT, $4::BYTEA, $5::BIGINT)
+INSERT INTO retired_signed_keys (account, device_id, key_id, public_key, retired_at) VALUES ($1::UUID, $2::VARCHAR COLLATE "C", $3::BIGINT, $4::BYTEA, $5::BIGINT) ON CONFLICT DO NOTHING
 
 -- statement: cockroachdb
-INSERT INTO retired_signed_keys (account, device_id, key_id, public_key, retired_at) VALUES ($1::UUID, $2::VARCHAR, $3::BIGINT, $4::BYTEA, $5::BIGINT)
+INSERT INTO retired_signed_keys (account, device_id, key_id, public_key, retired_at) VALUES ($1::UUID, $2::VARCHAR, $3::BIGINT, $4::BYTEA, $5::BIGINT) ON CONFLICT DO NOTHING
 
 -- statement: sqlite
 SELECT retired_signed_keys.key_id, retired_signed_keys.public_key, retired_signed_keys.retired_at
