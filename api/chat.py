@@ -28,7 +28,6 @@ class Chats:
     members: Members
     invites: Invites
     modes: Modes
-    departure: Departure
 
 
 def open_chats(platform: Platform, people: People) -> Chats:
@@ -86,5 +85,4 @@ def open_chats(platform: Platform, people: People) -> Chats:
             clock=clock,
         ),
         modes=modes,
-        departure=departure,
     )

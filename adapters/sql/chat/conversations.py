@@ -22,8 +22,8 @@ from chat.records import Conversation, Seat
 from identity.words import folded
 from kernel.units import Transaction
 
-# Written with the members, and with the messages.
-_COUNTED = ("member_count", "last_message_at")
+# What never changes, and what is written with the members and with the messages.
+_NOT_PUT = frozenset({"id", "kind", "pair", "created_at", "member_count", "last_message_at"})
 
 _c, _m = CONVERSATIONS.c, MEMBERS.c
 
@@ -39,7 +39,7 @@ class SqlConversations:
 
     async def put(self, unit: Transaction, conversation: Conversation) -> None:
         values = conversation_values(conversation) | {"words": _words(conversation)}
-        changed = {name: value for name, value in values.items() if name not in _COUNTED}
+        changed = {name: value for name, value in values.items() if name not in _NOT_PUT}
         await sql_of(unit).connection.execute(update(CONVERSATIONS).where(_c.id == conversation.id).values(changed))
 
     async def remove(self, unit: Transaction, conversation: UUID) -> None:

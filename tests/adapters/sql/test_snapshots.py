@@ -46,6 +46,7 @@ from kernel.ids import IdGenerator
 from kernel.messagelog import LogEntry
 from kernel.units import Transaction
 from tests.adapters.sql.relational import opened, settings_for
+from tests.adapters.sql.tour_of_conversations import tour_of_the_conversations
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIALECTS: Mapping[str, Dialect] = {
@@ -191,6 +192,7 @@ async def tour_of_the_acquaintances(database: Database) -> None:
 
 TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
     "acquaintances": tour_of_the_acquaintances,
+    "conversations": tour_of_the_conversations,
     "messagelog": tour_of_the_message_log,
     "prekeys": tour_of_the_key_directory,
     "migrate": tour_of_the_upgrade_lease,
