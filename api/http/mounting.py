@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.web_urldispatcher import MatchInfoError, UrlMappingMatchInfo
 from multidict import CIMultiDict
 
 from api.http.access import OPEN, permit
@@ -161,9 +162,24 @@ class _NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def mount(app: web.Application, shell: Shell, resources: Iterable[Resource]) -> None:
     """Add every endpoint; a GET answers HEAD too."""
+    by_path: dict[str, dict[str, MountedEndpoint]] = {}
     for resource in resources:
         for endpoint in resource.endpoints:
             mounted = MountedEndpoint(endpoint, shell)
-            app.router.add_route(endpoint.method, endpoint.path, mounted.handle)
-            if endpoint.method == "GET":
-                app.router.add_route("HEAD", endpoint.path, mounted.handle)
+            methods = (endpoint.method, "HEAD") if endpoint.method == "GET" else (endpoint.method,)
+            of_path = by_path.setdefault(endpoint.path, {})
+            if not of_path.keys().isdisjoint(methods):
+                raise ValueError(f"{endpoint.method} {endpoint.path} is declared twice")
+            of_path.update(dict.fromkeys(methods, mounted))
+    for path, of_methods in by_path.items():
+        routes = _routes_of(app, path)
+        for method, mounted in of_methods.items():
+            routes.add_route(method, mounted.handle)
+
+
+def _routes_of(app: web.Application, path: str) -> web.Resource:
+    if "{" in path:
+        return app.router.add_resource(path)
+    fixed = _FixedPath(path)
+    app.router.register_resource(fixed)
+    return fixed
