@@ -160,6 +160,17 @@ class _NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Endpoints without query parameters refuse them, so that a misspelt filter is not silently ignored."""
 
 
+class _FixedPath(web.PlainResource):
+    """Answers for every method: to others than its own it is 405. Or they would go on to a path with a placeholder,
+    where ``/things/new`` is a thing named ``new``."""
+
+    async def resolve(self, request: web.Request) -> tuple[UrlMappingMatchInfo | None, set[str]]:
+        found, allowed = await super().resolve(request)
+        if found is None and allowed:
+            return MatchInfoError(web.HTTPMethodNotAllowed(request.method, sorted(allowed))), allowed
+        return found, allowed
+
+
 def mount(app: web.Application, shell: Shell, resources: Iterable[Resource]) -> None:
     """Add every endpoint; a GET answers HEAD too."""
     by_path: dict[str, dict[str, MountedEndpoint]] = {}
