@@ -11,7 +11,7 @@ from chat.members import Members
 from chat.membership import Action
 from chat.news import News, Newsroom
 from chat.ports import ConversationLists, ConversationStore, InviteStore, MemberLists
-from chat.records import Invite, Listed
+from chat.records import Conversation, Invite, Listed
 from chat.seats import no_conversation, seat_for
 from kernel.clock import Clock
 from kernel.cursors import Page, decode_cursor, encode_cursor
@@ -98,27 +98,43 @@ class Invites:
 
         await self._units.write(work)
 
+    async def preview(self, person: UUID, secret: str) -> Listed:
+        """What an invite leads to, and in which mode, before one goes in. Raises Unprocessable ``invalid_invite``."""
+
+        async def look(unit: Transaction) -> Listed:
+            invite, found = await self._opened(unit, secret)
+            seated = await self._lists.one(unit, found.id, person)
+            if seated is None and not invite.is_good(self._clock.now()):
+                raise _invalid()
+            return seated or Listed(found, None)
+
+        return await self._units.read(look)
+
     async def join(self, person: UUID, secret: str, *, conversation: UUID | None = None) -> Listed:
         """Use an invite, if need be only one to ``conversation``; whoever is there already uses nothing up. Raises
         Unprocessable ``invalid_invite``, Conflict ``conversation_full``."""
 
         async def work(unit: Transaction, news: News) -> Listed | None:
-            invite = await self._invites.find(unit, digest_of(secret))
-            if invite is None or conversation not in (None, invite.conversation):
-                raise _invalid()
-            found = await self._store.get(unit, invite.conversation)
-            if found is None or not found.allow_invites:
+            invite, found = await self._opened(unit, secret)
+            if conversation not in (None, found.id):
                 raise _invalid()
             if await self._member_lists.get(unit, found.id, person) is None:
                 if not await self._invites.use(unit, invite.id, self._clock.now()):
                     raise _invalid()
-                await self._members.enter_alone(unit, news, found.id, person)
+                await self._members.enter_alone(unit, news, found, person)
             return await self._lists.one(unit, found.id, person)
 
         joined = await self._newsroom.write(work)
         if joined is None:
             raise no_conversation()
         return joined
+
+    async def _opened(self, unit: Transaction, secret: str) -> tuple[Invite, Conversation]:
+        invite = await self._invites.find(unit, digest_of(secret))
+        found = None if invite is None else await self._store.get(unit, invite.conversation)
+        if invite is None or found is None or not found.allow_invites:
+            raise _invalid()
+        return invite, found
 
 
 def digest_of(secret: str) -> bytes:

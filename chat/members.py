@@ -11,7 +11,7 @@ from chat.membership import Action, Member, Role, require
 from chat.news import News, Newsroom
 from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, MemberStore, Reach
 from chat.positions import page_of, place_of
-from chat.records import Face, Listed
+from chat.records import Conversation, Face, Listed
 from chat.seats import no_conversation, seat_for
 from kernel.clock import Clock
 from kernel.cursors import Page
@@ -65,10 +65,10 @@ class Members:
         Unprocessable ``participant_unavailable`` or ``direct_conversation``, Conflict ``conversation_full``."""
 
         async def work(unit: Transaction, news: News) -> Sequence[Participant]:
-            await seat_for(self._store, unit, conversation, person, Action.ADD)
+            seat = await seat_for(self._store, unit, conversation, person, Action.ADD)
             wanted = others - {person}
             require_all_reachable(wanted, await self._people.reachable(unit, person, wanted))
-            await self._enter(unit, news, conversation, wanted, by=person)
+            await self._enter(unit, news, seat.conversation, wanted, by=person)
             return await self._member_lists.faces(unit, conversation, others)
 
         return await self._newsroom.write(work)
@@ -83,7 +83,7 @@ class Members:
             if seated is None:
                 if found is None or not found.is_public:
                     raise no_conversation()
-                await self.enter_alone(unit, news, conversation, person)
+                await self.enter_alone(unit, news, found, person)
             return await self._lists.one(unit, conversation, person)
 
         joined = await self._newsroom.write(work)
@@ -91,9 +91,9 @@ class Members:
             raise no_conversation()
         return joined
 
-    async def enter_alone(self, unit: Transaction, news: News, conversation: UUID, person: UUID) -> None:
+    async def enter_alone(self, unit: Transaction, news: News, conversation: Conversation, person: UUID) -> None:
         """Somebody comes by their own will. Raises NotFound where the owner and they have blocked one another."""
-        members = await self._member_lists.all(unit, conversation)
+        members = await self._member_lists.all(unit, conversation.id)
         owners = frozenset(member.person for member in members if member.role is Role.OWNER)
         if await self._people.blocked(unit, person, owners):
             raise no_conversation()
@@ -163,13 +163,15 @@ class Members:
         return found
 
     async def _enter(
-        self, unit: Transaction, news: News, conversation: UUID, people: frozenset[UUID], *, by: UUID
+        self, unit: Transaction, news: News, conversation: Conversation, people: frozenset[UUID], *, by: UUID
     ) -> None:
-        now = self._clock.now()
-        coming = [Member(conversation, person, Role.MEMBER, now) for person in sorted(people)]
-        came = await self._members.add(unit, conversation, coming)
+        now, identifier = self._clock.now(), conversation.id
+        coming = [Member(identifier, person, Role.MEMBER, now) for person in sorted(people)]
+        came = await self._members.add(unit, identifier, coming)
         if came:
-            await self._tell(unit, news, conversation, "members_joined", user_ids=sorted(came), by=by)
+            # Who was brought in hears with it what may be read here.
+            mode, joined = conversation.mode.value, sorted(came)
+            await self._tell(unit, news, identifier, "members_joined", user_ids=joined, mode=mode, by=by)
 
     async def _tell(self, unit: Transaction, news: News, conversation: UUID, change: str, **details: object) -> None:
         members = await self._member_lists.all(unit, conversation)

@@ -99,6 +99,9 @@ class Invite:
     max_uses: int | None
     uses: int = 0
 
+    def is_good(self, now: float) -> bool:
+        return now < self.expires_at and (self.max_uses is None or self.uses < self.max_uses)
+
 
 def pair_of(one: UUID, other: UUID) -> bytes:
     """The same from both sides."""

@@ -140,6 +140,9 @@ class InvitesResource:
     async def join_by_token(self, call: Call, body: JoiningByToken) -> ConversationView:
         return conversation_view(await self._invites.join(call.principal.account, body.token))
 
+    async def preview(self, call: Call, body: JoiningByToken) -> ConversationView:
+        return conversation_view(await self._invites.preview(call.principal.account, body.token))
+
     async def invite(self, call: Call, path: ConversationPath, body: NewInvite | None) -> NewInviteView:
         wanted = body or NewInvite()
         made, token = await self._invites.make(
@@ -269,6 +272,15 @@ def _doors(of: InvitesResource) -> list[Endpoint]:
             limit="default",
             summary="Come in with an invite alone",
             errors={404: ("not_found",), 409: ("conversation_full",), 422: ("invalid_invite",)},
+        ),
+        Endpoint(
+            method="POST",
+            path="/v1/conversations/join/preview",
+            handler=of.preview,
+            access=Access.SIGNED_IN,
+            limit="default",
+            summary="Where an invite leads, and in which mode, before one goes in",
+            errors={422: ("invalid_invite",)},
         ),
         Endpoint(
             method="POST",

@@ -66,6 +66,25 @@ async def expire(here: World, invite: str) -> None:
     await here.platform.database.units.write(work)
 
 
+async def test_whoever_is_invited_sees_the_mode_before_they_go_in(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada, bob = await here.people("ada", "bob")
+        made = await group(ada, title="Tea", mode="intelligent")
+        token = {"token": (await ada.post(at(made, "/invites"), {"max_uses": 1})).body["token"]}
+        seen = await bob.post("/v1/conversations/join/preview", token)
+        assert (seen.status, seen.body["title"], seen.body["mode"], seen.body["role"]) == (
+            200,
+            "Tea",
+            "intelligent",
+            None,
+        )
+        assert (await bob.get(at(made))).status == 404
+        assert (await bob.post("/v1/conversations/join", token)).status == 200
+        assert (await bob.post("/v1/conversations/join/preview", token)).body["role"] == "member"
+        await bob.post(at(made, "/leave"))
+        assert (await bob.post("/v1/conversations/join/preview", token)).code == "invalid_invite"
+
+
 async def test_what_is_kept_of_an_invite_opens_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")

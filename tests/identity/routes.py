@@ -103,6 +103,7 @@ _TABLE: Final[Mapping[str, str]] = {
         POST   /v1/conversations/{id}/owner                                 default
         POST   /v1/conversations/{id}/join                                  default
         POST   /v1/conversations/join                                       default
+        POST   /v1/conversations/join/preview                               default
         POST   /v1/conversations/{id}/invites                               default
         GET    /v1/conversations/{id}/invites                               default
         DELETE /v1/conversations/{id}/invites/{invite_id}                   default
