@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -175,3 +176,31 @@ async def test_a_body_that_may_be_left_out_is_still_checked_when_it_is_there(
         async with server.client.post("/a", json=sent) as answer:
             assert answer.status == status
             assert (await answer.json(content_type=None)).get("name") == name
+
+
+class ThingPath(Wire, frozen=True):
+    id: UUID
+
+
+async def change_thing(call: Call, path: ThingPath) -> Answer:
+    return Answer(name=str(path.id))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/things/new", 204),
+        ("PATCH", "/things/new", 405),
+        ("PATCH", "/things/old", 404),
+        ("PATCH", "/things/01890000-0000-7000-8000-000000000000", 200),
+        ("PATCH", "/things/0189000000007000800000000000000A", 200),
+        ("PATCH", "/things/01890000-0000-7000-8000-00000000000-", 404),
+    ],
+)
+async def test_what_stands_beside_ids_is_not_taken_for_one(method: str, path: str, status: int) -> None:
+    endpoints = [endpoint("GET", "/things/new", silent), endpoint("PATCH", "/things/{id}", change_thing)]
+    async with running(resources=[Resource("things", "T.", endpoints)]) as server:
+        async with server.client.request(method, path) as answer:
+            assert answer.status == status
+            if status == 405:
+                assert answer.headers["Allow"] == "GET,HEAD"
