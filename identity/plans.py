@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -72,6 +73,14 @@ def entitlement(subscription: Subscription | None, now: float) -> Entitlement:
     return Entitlement(subscription.plan, limits, subscription.starts_at, subscription.ends_at)
 
 
+def holds_for(subscription: Subscription | None, now: float) -> float:
+    """Seconds in which the entitlement stays what it is now."""
+    if subscription is None:
+        return math.inf
+    edges = (subscription.starts_at, math.inf if subscription.ends_at is None else subscription.ends_at)
+    return min((edge - now for edge in edges if edge > now), default=math.inf)
+
+
 class SubscriptionStore(Protocol):
     async def put(self, unit: Transaction, subscription: Subscription) -> None:
         """In place of the account's earlier one."""
@@ -86,11 +95,14 @@ class Plans:
         self._store = store
         self._audit = audit
         self._clock = clock
-        self._known: OrderedDict[UUID, tuple[float, Subscription | None]] = OrderedDict()
+        self._known: OrderedDict[UUID, tuple[float, PlanLimits]] = OrderedDict()
 
     async def limits_of(self, account: UUID) -> PlanLimits:
         """As of half a minute ago at worst."""
-        return entitlement(await self._remembered(account), self._clock.now()).limits
+        known = self._known.get(account)
+        if known is not None and self._clock.monotonic() < known[0]:
+            return known[1]
+        return await self._looked_up(account)
 
     async def rate_factor(self, account: UUID) -> int:
         """Asked on every request; while the store is away, everybody has the free plan's."""
@@ -119,18 +131,17 @@ class Plans:
         )
         unit.after_commit(lambda: self.forget(subscription.account))
 
-    async def _remembered(self, account: UUID) -> Subscription | None:
-        now = self._clock.monotonic()
-        known = self._known.get(account)
-        if known is not None and now < known[0]:
-            return known[1]
+    async def _looked_up(self, account: UUID) -> PlanLimits:
+        asked_at = self._clock.monotonic()
         found = await self._units.read(lambda unit: self._store.many(unit, frozenset({account})))
-        subscription = found.get(account)
-        self._known[account] = (now + REMEMBERED_SECONDS, subscription)
+        subscription, now = found.get(account), self._clock.now()
+        limits = entitlement(subscription, now).limits
+        good_until = asked_at + min(REMEMBERED_SECONDS, holds_for(subscription, now))
+        self._known[account] = (good_until, limits)
         self._known.move_to_end(account)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        return subscription
+        return limits
 
     def forget(self, account: UUID) -> None:
         """Keep nothing in memory of what somebody has subscribed to."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.sql.identity.plans import SqlSubscriptions
 from config.sections import Limits
-from identity.plans import FREE, PLANS, REMEMBERED_SECONDS, Plans, Subscription, entitlement
+from identity.plans import FREE, PLANS, REMEMBERED_SECONDS, Plans, Subscription, entitlement, holds_for
 from kernel.errors import DependencyUnavailable
 from kernel.units import Transaction
 from tests.identity.bench import bench
@@ -132,13 +132,16 @@ async def test_limits_are_remembered_for_half_a_minute_and_forgotten_when_they_c
         ending = Subscription(somebody, "pro", now, now + 10.0)
         await units.write(lambda unit: plans.subscribe(unit, ending, actor="test"))
         assert await plans.rate_factor(somebody) == 3
-        here.clock.advance(10.0)
-        assert await plans.rate_factor(somebody) == 1, "the period's end is seen though the record is remembered"
+        here.clock.advance(9.0)
+        assert await plans.rate_factor(somebody) == 3
         assert store.asked == 2
+        here.clock.advance(1.0)
+        assert await plans.rate_factor(somebody) == 1, "nothing is remembered past the end of a period"
+        assert store.asked == 3
         here.clock.advance(REMEMBERED_SECONDS)
         store.away = True
         assert await plans.rate_factor(somebody) == 1
-        assert store.asked == 3
+        assert store.asked == 4
         with pytest.raises(DependencyUnavailable):
             await plans.limits_of(somebody)
 
@@ -155,6 +158,15 @@ def test_a_subscription_holds_from_its_start_until_before_its_end(
         assert (found.plan, asdict(found.limits)) == (plan, {**asdict(PLANS[plan]), **own})
     else:
         assert found == entitlement(None, now)
+
+
+@given(st.none() | st.builds(Subscription, st.uuids(), st.just("pro"), moments, st.none() | moments), moments)
+def test_what_somebody_may_use_stays_the_same_for_as_long_as_is_said(found: Subscription | None, now: float) -> None:
+    until = now + holds_for(found, now)
+    assert until > now
+    assert entitlement(found, min(now + (until - now) / 2, 1e9)) == entitlement(found, now)
+    if found is not None and found.starts_at == until and found.ends_at is None:
+        assert entitlement(found, until) != entitlement(found, now)
 
 
 def test_what_a_later_version_wrote_gives_no_more_than_this_one_knows() -> None:
