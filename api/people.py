@@ -77,7 +77,8 @@ class People:
 @asynccontextmanager
 async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People]:
     settings, units, clock, ids = platform.settings.identity, platform.database.units, platform.clock, platform.ids
-    hasher = PasswordHasher(platform.metrics)
+    # It hashes something at once, on the thread that makes it.
+    hasher = await asyncio.to_thread(PasswordHasher, platform.metrics)
     try:
         accounts, sessions = SqlAccounts(), SqlSessions()
 
