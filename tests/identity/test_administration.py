@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
@@ -133,16 +132,20 @@ async def test_what_changes_nothing_is_not_audited_and_signs_nobody_out(tmp_path
         assert (await ada.get("/v1/auth/profile")).status == 200
 
 
-@pytest.mark.parametrize("fall", [{"state": "disabled"}, {"roles": []}, {"state": "disabled", "roles": []}])
-async def test_the_last_admin_stays_and_stays_signed_in(tmp_path: Path, fall: dict[str, Any]) -> None:
+FALLS: Sequence[dict[str, Any]] = ({"state": "disabled"}, {"roles": []}, {"state": "disabled", "roles": []})
+
+
+async def test_the_last_admin_stays_and_stays_signed_in(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         root, ada = await here.admin("root.one"), await here.person("ada")
-        assert (await change(root, root, **fall)).code == "last_admin"
+        for fall in FALLS:
+            assert (await change(root, root, **fall)).code == "last_admin"
         assert (await root.get("/v1/admin/stats")).body["users"]["admins"] == 1
         await change(root, ada, roles=["admin"], state="disabled")
-        assert (await change(root, root, **fall)).code == "last_admin", "one who cannot sign in does not count"
+        for fall in FALLS:
+            assert (await change(root, root, **fall)).code == "last_admin", "one who cannot sign in does not count"
         await change(root, ada, state="active")
-        assert (await change(root, root, **fall)).status == 200
+        assert (await change(root, root, state="disabled")).status == 200
         assert (await root.get("/v1/admin/stats")).code == "session_ended"
 
 
@@ -227,22 +230,22 @@ async def test_the_figures_count(tmp_path: Path) -> None:
         }
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"state": "erasing"},
-        {"state": "Active"},
-        {"roles": ["service"]},
-        {"roles": "admin"},
-        {"plan": "gold"},
-        {"plan": ""},
-        {"email": "ada@example.com"},
-    ],
+IMPOSSIBLE: Sequence[dict[str, Any]] = (
+    {"state": "erasing"},
+    {"state": "Active"},
+    {"roles": ["service"]},
+    {"roles": "admin"},
+    {"plan": "gold"},
+    {"plan": ""},
+    {"email": "ada@example.com"},
 )
-async def test_what_cannot_be_is_refused(tmp_path: Path, body: dict[str, Any]) -> None:
+
+
+async def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         root, ada = await here.admin("root.one"), await here.person("ada")
-        assert (await change(root, ada, **body)).status == 422
+        for body in IMPOSSIBLE:
+            assert (await change(root, ada, **body)).status == 422, body
         assert await audited(root, ada.id) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -120,24 +121,24 @@ async def test_every_scope_there_is_can_be_given(tmp_path: Path) -> None:
         assert scoped - {None} <= set(SCOPES)
 
 
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        ({"scopes": []}, "validation_failed"),
-        ({"scopes": ["rooms:own"]}, "unknown_scope"),
-        ({"name": " "}, "invalid_name"),
-        ({"name": "a\u202eb"}, "invalid_name"),
-        ({"rate": 0}, "validation_failed"),
-        ({"expires_at": "2001-01-01T00:00:00Z"}, "invalid_expiry"),
-        ({"expires_at": "2001-01-01T00:00:00"}, "validation_failed"),
-        ({"roles": ["admin"]}, "validation_failed"),
-    ],
+IMPOSSIBLE: Sequence[tuple[Mapping[str, Any], str]] = (
+    ({"scopes": []}, "validation_failed"),
+    ({"scopes": ["rooms:own"]}, "unknown_scope"),
+    ({"name": " "}, "invalid_name"),
+    ({"name": "a\u202eb"}, "invalid_name"),
+    ({"rate": 0}, "validation_failed"),
+    ({"expires_at": "2001-01-01T00:00:00Z"}, "invalid_expiry"),
+    ({"expires_at": "2001-01-01T00:00:00"}, "validation_failed"),
+    ({"roles": ["admin"]}, "validation_failed"),
 )
-async def test_what_cannot_be_a_key_is_refused(tmp_path: Path, fields: dict[str, Any], code: str) -> None:
+
+
+async def test_what_cannot_be_a_key_is_refused(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         root = await here.admin("root.one")
-        answer = await made(root, **fields)
-        assert (answer.status, answer.code) == (422, code)
+        for fields, code in IMPOSSIBLE:
+            answer = await made(root, **fields)
+            assert (answer.status, answer.code) == (422, code), fields
         assert await rows(here) == []
 
 

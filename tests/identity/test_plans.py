@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -72,26 +72,26 @@ async def test_a_plan_that_has_not_begun_or_is_over_gives_nothing(tmp_path: Path
             assert (await put(root, ada, plan="pro", **period)).body["plan"] == "free"
 
 
-@pytest.mark.parametrize(
-    ("fields", "code"),
-    [
-        ({"plan": "gold"}, "unknown_plan"),
-        ({"plan": "pro", "limits": {"rate_factor": 0}}, "validation_failed"),
-        ({"plan": "pro", "limits": {"sockets": 1}}, "validation_failed"),
-        ({"plan": "pro", "period_start": "1999-01-01T00:00:00Z"}, "invalid_period"),
-        ({"plan": "pro", "period_end": "9999-12-31T23:59:59.999999Z"}, "invalid_period"),
-        (
-            {"plan": "pro", "period_start": "2050-01-01T00:00:00Z", "period_end": "2050-01-01T00:00:00Z"},
-            "invalid_period",
-        ),
-        ({"plan": "pro", "period_start": "2050-01-01T00:00:00"}, "validation_failed"),
-    ],
+IMPOSSIBLE: Sequence[tuple[Mapping[str, Any], str]] = (
+    ({"plan": "gold"}, "unknown_plan"),
+    ({"plan": "pro", "limits": {"rate_factor": 0}}, "validation_failed"),
+    ({"plan": "pro", "limits": {"sockets": 1}}, "validation_failed"),
+    ({"plan": "pro", "period_start": "1999-01-01T00:00:00Z"}, "invalid_period"),
+    ({"plan": "pro", "period_end": "9999-12-31T23:59:59.999999Z"}, "invalid_period"),
+    (
+        {"plan": "pro", "period_start": "2050-01-01T00:00:00Z", "period_end": "2050-01-01T00:00:00Z"},
+        "invalid_period",
+    ),
+    ({"plan": "pro", "period_start": "2050-01-01T00:00:00"}, "validation_failed"),
 )
-async def test_what_cannot_be_a_plan_is_refused(tmp_path: Path, fields: Mapping[str, Any], code: str) -> None:
+
+
+async def test_what_cannot_be_a_plan_is_refused(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         root, ada = await here.admin("root.one"), await here.person("ada")
-        answer = await put(root, ada, **fields)
-        assert (answer.status, answer.code) == (422, code)
+        for fields, code in IMPOSSIBLE:
+            answer = await put(root, ada, **fields)
+            assert (answer.status, answer.code) == (422, code), fields
         assert (await root.put(f"/v1/admin/users/{uuid4()}/plan", {"plan": "pro"})).status == 404
         assert (await root.get("/v1/admin/audit?action=user.plan")).body["items"] == []
 
