@@ -19,6 +19,7 @@ from chat.invites import Invites
 from chat.members import Members
 from chat.modes import Modes
 from chat.news import Newsroom
+from chat.pictures import Ending, Pictures
 from chat.reach import Reachability
 
 
@@ -28,6 +29,7 @@ class Chats:
     members: Members
     invites: Invites
     modes: Modes
+    pictures: Pictures
 
 
 def open_chats(platform: Platform, people: People) -> Chats:
@@ -46,7 +48,8 @@ def open_chats(platform: Platform, people: People) -> Chats:
         ids=ids,
         clock=clock,
     )
-    departure = Departure(store=store, members=members, member_lists=members, modes=modes)
+    ending = Ending(store, platform.jobs.queue)
+    departure = Departure(ending=ending, members=members, member_lists=members, modes=modes)
     coming_and_going = Members(
         units=units,
         newsroom=newsroom,
@@ -68,6 +71,7 @@ def open_chats(platform: Platform, people: People) -> Chats:
             members=members,
             member_lists=members,
             people=reach,
+            ending=ending,
             audit=audit,
             ids=ids,
             clock=clock,
@@ -85,4 +89,15 @@ def open_chats(platform: Platform, people: People) -> Chats:
             clock=clock,
         ),
         modes=modes,
+        pictures=Pictures(
+            units=units,
+            newsroom=newsroom,
+            store=store,
+            lists=lists,
+            member_lists=members,
+            objects=platform.objects.objects,
+            jobs=platform.jobs.queue,
+            ids=ids,
+            clock=clock,
+        ),
     )

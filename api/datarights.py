@@ -18,6 +18,7 @@ from adapters.sql.identity.datarights_texts import Addresses, AuditDetails, Wait
 from api.chat import Chats
 from api.people import People
 from api.platform import Platform
+from chat import datarights as chat_data
 from chat.datarights import Leaving
 from config.secrets import derive_key
 from identity import datarights as identity_data
@@ -113,7 +114,7 @@ def data_map(platform: Platform, people: People, chats: Chats, pseudonyms: Pseud
         impersonal_tables={**tables.IMPERSONAL, **chat_tables.IMPERSONAL},
         channels={**identity_data.CHANNELS, **CHANNELS},
         short_lived={**identity_data.SHORT_LIVED, **SHORT_LIVED},
-        objects={**identity_data.OBJECTS},
+        objects={**identity_data.OBJECTS, **chat_data.OBJECTS},
     )
 
 

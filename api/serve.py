@@ -28,6 +28,7 @@ from api.resources import (
     apikeys,
     auth,
     blocks,
+    conversation_avatars,
     conversations,
     credentials,
     datarights,
@@ -45,6 +46,7 @@ from api.resources import (
     users,
 )
 from api.server import HttpServer
+from chat.pictures import DROP_PICTURE_JOB
 from config.secrets import derive_key
 from config.sections import Settings
 from config.values import Secret
@@ -168,6 +170,7 @@ async def running_server(
             MAIL_JOB: mail.deliver,
             SWEEP_JOB: people.sweep.run,
             DROP_JOB: people.acquaintances.avatars.drop_unused,
+            DROP_PICTURE_JOB: chats.pictures.drop_unused,
             FORGOTTEN_PASSWORD_JOB: people.credentials.answer_forgotten,
             **rights.handlers,
         }
@@ -230,7 +233,12 @@ def _resources(platform: Platform, people: People, chats: Chats, clock: Clock) -
     ]
     found += [friends.resource(people), blocks.resource(people), search.resource(people)]
     found.append(profiles.resource(people, platform.objects))
-    found += [conversations.resource(chats), participants.resource(chats), mode_proposals.resource(chats)]
+    found += [
+        conversations.resource(chats),
+        conversation_avatars.resource(chats, platform.objects),
+        participants.resource(chats),
+        mode_proposals.resource(chats),
+    ]
     found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]
     if platform.objects.signs_own_urls:
         found.append(objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock))

@@ -9,6 +9,7 @@ from chat import texts
 from chat.membership import Action, Member, Role
 from chat.mode import UNCHANGED, Features, Mode, Policy, Wish, wished
 from chat.news import News, Newsroom
+from chat.pictures import Ending
 from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, MemberStore, Reach
 from chat.positions import page_of, place_of
 from chat.records import DIRECT_MEMBERS, Conversation, Kind, Listed, pair_of
@@ -63,6 +64,7 @@ class Conversations:
         members: MemberStore,
         member_lists: MemberLists,
         people: Reach,
+        ending: Ending,
         audit: Audit,
         ids: IdGenerator,
         clock: Clock,
@@ -74,6 +76,7 @@ class Conversations:
         self._members = members
         self._member_lists = member_lists
         self._people = people
+        self._ending = ending
         self._audit = audit
         self._ids = ids
         self._clock = clock
@@ -193,7 +196,7 @@ class Conversations:
         async def work(unit: Transaction, news: News) -> None:
             await seat_for(self._store, unit, conversation, person, Action.DELETE)
             members = await self._member_lists.all(unit, conversation)
-            await self._store.remove(unit, conversation)
+            await self._ending.end(unit, conversation)
             await self._audit.record(
                 unit, actor=str(person), action="conversation.delete", subject=str(conversation), details={}
             )

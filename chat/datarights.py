@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 from uuid import UUID
 
 from chat.conversations import Conversations
@@ -14,6 +14,10 @@ from kernel.errors import NotFound
 from kernel.units import Transaction, UnitsOfWork
 
 AT_A_TIME = 100
+
+OBJECTS: Final[Mapping[str, str]] = {
+    "conversations/": "Pictures of groups, by group: they outlast whoever chose them, and go with the group.",
+}
 
 
 class Places(Protocol):

@@ -6,16 +6,15 @@ from __future__ import annotations
 from chat.membership import Member, Role, successor
 from chat.modes import Modes
 from chat.news import News
-from chat.ports import ConversationStore, MemberLists, MemberStore
+from chat.pictures import Ending
+from chat.ports import MemberLists, MemberStore
 from chat.records import Conversation
 from kernel.units import Transaction
 
 
 class Departure:
-    def __init__(
-        self, *, store: ConversationStore, members: MemberStore, member_lists: MemberLists, modes: Modes
-    ) -> None:
-        self._store = store
+    def __init__(self, *, ending: Ending, members: MemberStore, member_lists: MemberLists, modes: Modes) -> None:
+        self._ending = ending
         self._members = members
         self._member_lists = member_lists
         self._modes = modes
@@ -41,7 +40,7 @@ class Departure:
         people = [other.person for other in left]
         news.add([*people, member.person], conversation.id, change, user_id=member.person, by=by.person)
         if not left:
-            await self._store.remove(unit, conversation.id)
+            await self._ending.end(unit, conversation.id)
         heir = successor(left) if member.role is Role.OWNER else None
         if heir is not None:
             await self._members.set_role(unit, conversation.id, heir.person, Role.OWNER)

@@ -20,7 +20,8 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """``pair`` is there once for each two people who talk directly. ``retention`` is in days, None keeps for ever.
-    ``mode_version`` grows with every change of the mode. ``member_count`` is written with the members alone."""
+    ``mode_version`` grows with every change of the mode. ``member_count`` is written with the members alone. ``avatar``
+    is the key of an object."""
 
     id: UUID
     kind: Kind
@@ -39,6 +40,7 @@ class Conversation:
     member_count: int
     created_at: float
     last_message_at: float | None = None
+    avatar: str | None = None
 
     @property
     def is_direct(self) -> bool:

@@ -54,14 +54,7 @@ class Avatars:
 
     async def put(self, account: UUID, data: bytes, content_type: str) -> Account:
         """Raises UnsupportedMediaType, TooLarge ``avatar_too_large``, Unprocessable ``invalid_image``, NotFound."""
-        if content_type not in TYPES:
-            raise UnsupportedMediaType("An avatar is image/png, image/jpeg or image/webp.")
-        require_size(len(data))
-        picture = picture_of(data)
-        if picture is None or picture.content_type != content_type:
-            raise Unprocessable(
-                "This is not such a picture, or one of its sides has more than 4096 pixels.", code="invalid_image"
-            )
+        require_picture(data, content_type)
         key = prefix_of(account) + self._ids.next().hex
         # Queued before there is anything to drop: should this node die in between, nothing is left for ever.
         await self._jobs.enqueue([self._dropping(account, key, after=ABANDONED_SECONDS)])
@@ -99,6 +92,18 @@ class Avatars:
     def _dropping(self, account: UUID, key: str, *, after: float | None = None) -> NewJob:
         run_at = None if after is None else self._clock.now() + after
         return NewJob(DROP_JOB, msgspec.json.encode(Drop(account, key)), run_at=run_at)
+
+
+def require_picture(data: bytes, content_type: str) -> None:
+    """Raises UnsupportedMediaType, TooLarge ``avatar_too_large``, Unprocessable ``invalid_image``."""
+    if content_type not in TYPES:
+        raise UnsupportedMediaType("An avatar is image/png, image/jpeg or image/webp.")
+    require_size(len(data))
+    picture = picture_of(data)
+    if picture is None or picture.content_type != content_type:
+        raise Unprocessable(
+            "This is not such a picture, or one of its sides has more than 4096 pixels.", code="invalid_image"
+        )
 
 
 def require_size(size: int) -> None:

@@ -104,7 +104,7 @@ def conversation_view(listed: Listed) -> ConversationView:
         type=found.kind,
         title=found.title,
         description=found.description,
-        avatar_url=None,
+        avatar_url=None if found.avatar is None else f"/v1/conversations/{found.id}/avatar?v={found.avatar[-12:]}",
         mode=found.mode,
         mode_version=found.mode_version,
         is_public=found.is_public,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta
 
-from adapters.objects.serving import answer
 from adapters.objects.store import ObjectStore
 from api.http.access import Access
 from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View, Wire
 from api.people import People
+from api.resources.pictures import picture_answer, picture_in
 from api.resources.users import OwnView, PersonPath, own
-from identity.avatars import require_size
 from identity.visibility import Askers, Audience, Visibility
-from kernel.errors import Malformed, NotFound, TimedOut
 
 # An address names one version of an avatar, so what it leads to does not change; but who may see it does, and whoever
 # is blocked should not look at it for long.
@@ -54,7 +51,7 @@ class Profiles:
         self._objects = store.objects
 
     async def put_avatar(self, call: Call) -> OwnView:
-        data = await _body(call.request)
+        data = await picture_in(call.request)
         account = await self._avatars.put(call.principal.account, data, call.request.content_type)
         return await own(self._people, account)
 
@@ -63,16 +60,7 @@ class Profiles:
 
     async def avatar(self, call: Call, path: PersonPath, query: VersionQuery) -> web.Response:
         seen = await self._friends.look_at(call.principal.account, path.id)
-        key = seen.account.avatar
-        info = None if key is None else await self._objects.stat(key)
-        if info is None:
-            raise NotFound("There is no avatar.")
-        plan = answer(info, call.request.headers, file_name=None, max_age=CACHED_SECONDS)
-        body = b""
-        if plan.length and call.request.method == "GET":
-            async with self._objects.open(info.key, start=plan.start, length=plan.length) as chunks:
-                body = b"".join([chunk async for chunk in chunks])
-        return web.Response(status=plan.status, headers=plan.headers, body=body)
+        return await picture_answer(call.request, self._objects, seen.account.avatar)
 
     async def visibility(self, call: Call) -> VisibilityView:
         return _visibility((await self._people.accounts.get(call.principal.account)).visibility)
@@ -148,21 +136,6 @@ def resource(people: People, store: ObjectStore) -> Resource:
             ),
         ],
     )
-
-
-async def _body(request: web.Request) -> bytes:
-    require_size(request.content_length or 0)
-    data = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.content.iter_any():
-                data += chunk
-                require_size(len(data))
-    except TimeoutError as error:
-        raise TimedOut(f"The picture did not arrive within {BODY_SECONDS:g} s.", code="body_timeout") from error
-    except (web.RequestPayloadError, ConnectionError) as error:
-        raise Malformed("The picture ended early.", code="malformed_body") from error
-    return bytes(data)
 
 
 def _visibility(visibility: Visibility) -> VisibilityView:

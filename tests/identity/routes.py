@@ -92,6 +92,9 @@ _TABLE: Final[Mapping[str, str]] = {
         GET    /v1/conversations                                            default
         GET    /v1/conversations/public                                     search
         GET    /v1/conversations/{id}                                       default
+        GET    /v1/conversations/{id}/avatar                                avatars
+        PUT    /v1/conversations/{id}/avatar                                profile
+        DELETE /v1/conversations/{id}/avatar                                profile
         PATCH  /v1/conversations/{id}                                       default
         DELETE /v1/conversations/{id}                                       default
         PATCH  /v1/conversations/{id}/settings                              default

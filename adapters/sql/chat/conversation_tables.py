@@ -34,6 +34,7 @@ CONVERSATIONS = Table(
     Column("member_count", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("last_message_at", Moment),
+    Column("avatar", Text),
     UniqueConstraint("pair"),
     Index(None, "is_public"),
 )

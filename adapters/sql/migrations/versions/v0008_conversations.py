@@ -40,6 +40,7 @@ def _conversations() -> None:
         sa.Column("member_count", Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("last_message_at", Moment(), nullable=True),
+        sa.Column("avatar", Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_conversations"),
         sa.UniqueConstraint("pair", name="uq_conversations_pair"),
     )

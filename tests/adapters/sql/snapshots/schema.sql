@@ -257,6 +257,7 @@ CREATE TABLE conversations (
 	member_count BIGINT NOT NULL,
 	created_at BIGINT NOT NULL,
 	last_message_at BIGINT,
+	avatar TEXT,
 	CONSTRAINT pk_conversations PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_pair UNIQUE (pair)
 )
@@ -281,6 +282,7 @@ CREATE TABLE conversations (
 	member_count BIGINT NOT NULL,
 	created_at BIGINT NOT NULL,
 	last_message_at BIGINT,
+	avatar VARCHAR COLLATE "C",
 	CONSTRAINT pk_conversations PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_pair UNIQUE (pair)
 )
@@ -305,6 +307,7 @@ CREATE TABLE conversations (
 	member_count BIGINT NOT NULL,
 	created_at BIGINT NOT NULL,
 	last_message_at BIGINT,
+	avatar VARCHAR,
 	CONSTRAINT pk_conversations PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_pair UNIQUE (pair)
 )
