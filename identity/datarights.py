@@ -7,11 +7,15 @@ from typing import Final
 from uuid import UUID
 
 from identity.accounts import AccountStore
-from identity.avatars import prefix_of
-from identity.exports import ExportStore, key_of
+from identity.avatars import DROP_JOB, prefix_of
+from identity.credentials import FORGOTTEN_PASSWORD_JOB
+from identity.erasure import ERASE_JOB, RESUME_JOB
+from identity.exports import EXPORT_JOB, FORGET_JOB, ExportStore, key_of
 from identity.lockout import Lockout
 from identity.sessions import Sessions
+from identity.sweeping import SWEEP_JOB
 from kernel.datarights import NamedObject
+from kernel.mailqueue import MAIL_JOB
 from kernel.objects import Objects
 from kernel.units import UnitsOfWork
 
@@ -29,6 +33,18 @@ SHORT_LIVED: Final[Mapping[str, str]] = {
 OBJECTS: Final[Mapping[str, str]] = {
     "avatars/": "By person; erased.",
     "exports/": "By export; erased with their row, and a week after they were made.",
+}
+
+
+JOBS: Final[Mapping[str, str]] = {
+    MAIL_JOB: "Names an address; erased.",
+    FORGOTTEN_PASSWORD_JOB: "Names an address; erased.",
+    DROP_JOB: "Names an account; erased, and the object with it.",
+    SWEEP_JOB: "Names nobody: it takes away what has expired.",
+    EXPORT_JOB: "Names an export, which is erased.",
+    FORGET_JOB: "Names an export, which is erased.",
+    ERASE_JOB: "Names a report, which forgets whom it is about.",
+    RESUME_JOB: "Names nobody: it looks for erasures that have stopped.",
 }
 
 

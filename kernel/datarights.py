@@ -83,8 +83,8 @@ class DataMap:
     """Everything there is. ``parts`` are erased in their order, so what finds others by a row comes before that row;
     the account itself is the last.
 
-    The mappings say why: of tables that are about nobody, and by prefix of channels, short-lived keys and objects,
-    what becomes of them when a person is erased.
+    The mappings say why: of tables that are about nobody, and of channels, short-lived keys and objects (by prefix) and
+    of jobs (by kind), what becomes of them when a person is erased.
     """
 
     parts: Sequence[Part]
@@ -92,6 +92,7 @@ class DataMap:
     channels: Mapping[str, str]
     short_lived: Mapping[str, str]
     objects: Mapping[str, str]
+    jobs: Mapping[str, str]
 
     def __post_init__(self) -> None:
         names = Counter(part.name for part in self.parts)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Column, Table
@@ -16,6 +17,7 @@ from sqlalchemy import Column, Table
 from adapters import sql
 from adapters.sql import migrations
 from adapters.sql.datarights import RowsAbout, RowsRenamed
+from adapters.sql.identity.datarights_texts import NAMED_IN
 from adapters.sql.metadata import Id, metadata
 from kernel.datarights import DataMap
 from tests.worlds import world
@@ -39,10 +41,11 @@ NO_KEYS = {
 @dataclass(frozen=True)
 class Code:
     """``beginnings`` are what texts begin with that go on with a value, such as ``f"user:{person}"``; ``channels`` the
-    values of constants of that name."""
+    values of constants of that name, ``jobs`` of those that name a kind of job."""
 
     beginnings: frozenset[str]
     channels: frozenset[str]
+    jobs: frozenset[str]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,8 @@ def code() -> Code:
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
     return Code(
         beginnings=frozenset(text for node in nodes if (text := _beginning(node)) is not None),
-        channels=frozenset(text for node in nodes if (text := _channel(node)) is not None),
+        channels=frozenset(value for name, value in _constants(nodes) if name == "CHANNEL"),
+        jobs=frozenset(value for name, value in _constants(nodes) if name.endswith("_JOB")),
     )
 
 
@@ -63,12 +67,12 @@ def _beginning(node: ast.AST) -> str | None:
     return None
 
 
-def _channel(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
-        if "CHANNEL" in names:
-            return str(node.value.value)
-    return None
+def _constants(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, str]]:
+    for node in nodes:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    yield target.id, str(node.value.value)
 
 
 @pytest.fixture
@@ -80,6 +84,7 @@ async def data(tmp_path: Path) -> DataMap:
 def test_the_search_finds_what_is_known_to_be_there(code: Code) -> None:
     assert {"user:", "identity:session:", "avatars/"} <= code.beginnings
     assert {"jobs", "cache"} <= code.channels
+    assert {"mail", "erasure"} <= code.jobs
 
 
 async def test_every_table_is_personal_or_says_why_not(data: DataMap) -> None:
@@ -98,12 +103,18 @@ async def test_every_kind_of_object_says_what_becomes_of_it(code: Code, data: Da
     assert {text for text in code.beginnings if OBJECT.fullmatch(text)} == set(data.objects)
 
 
+async def test_every_kind_of_job_says_whom_it_names(code: Code, data: DataMap) -> None:
+    assert code.jobs == set(data.jobs)
+    # Those whose payload names a person are the ones that are looked for in the table.
+    assert set(NAMED_IN) == {kind for kind, why in data.jobs.items() if re.search("an address|an account", why)}
+
+
 async def test_the_account_goes_last(data: DataMap) -> None:
     assert data.parts[-1].name == "account"
 
 
 async def test_every_registered_reason_is_one(data: DataMap) -> None:
-    for reasons in (data.impersonal_tables, data.channels, data.short_lived, data.objects):
+    for reasons in (data.impersonal_tables, data.channels, data.short_lived, data.objects, data.jobs):
         assert all(len(reason.split()) > 2 for reason in reasons.values())
 
 
@@ -130,7 +141,8 @@ def test_a_column_that_is_not_there_is_refused(probe: Table) -> None:
 def test_a_table_is_registered_once() -> None:
     table = metadata.tables["accounts"]
     account = RowsAbout(name="account", table=table, people=["id"])
+    rest: Any = {"channels": {}, "short_lived": {}, "objects": {}, "jobs": {}}
     with pytest.raises(ValueError, match="accounts"):
-        DataMap(parts=[account], impersonal_tables={"accounts": "no"}, channels={}, short_lived={}, objects={})
+        DataMap(parts=[account], impersonal_tables={"accounts": "no"}, **rest)
     with pytest.raises(ValueError, match="account"):
-        DataMap(parts=[account, account], impersonal_tables={}, channels={}, short_lived={}, objects={})
+        DataMap(parts=[account, account], impersonal_tables={}, **rest)
