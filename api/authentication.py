@@ -50,4 +50,4 @@ class BearerTokens:
         claims = self._tokens.verify(token, self._clock.now())
         await self._revocations.require_alive(claims.sid)
         factor = await self._plans.rate_factor(claims.sub)
-        return Principal(str(claims.sub), "user", frozenset(claims.roles), claims.sid, rate_factor=factor)
+        return Principal(str(claims.sub), "user", claims.roles, claims.sid, rate_factor=factor)

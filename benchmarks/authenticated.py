@@ -231,8 +231,8 @@ def _redis() -> Iterator[str]:
 
 def main(emit: Callable[[str], object] = print) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.8)
+    parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {0} or {0})
     found: dict[str, object] = {"wanted_embedded": WANTED}

@@ -56,7 +56,7 @@ class Claims(msgspec.Struct, frozen=True):
     jti: str
     exp: float
     iat: float
-    roles: tuple[str, ...] = ()
+    roles: frozenset[str] = frozenset()
 
 
 class AccessTokens:

@@ -99,7 +99,7 @@ def refusal(of: AccessTokens, token: str, now: float = NOW) -> str:
 def test_what_was_issued_is_believed_and_says_who_it_is() -> None:
     ours = AccessTokens(SHARED, lifetime=LIFETIME)
     assert ours.verify(issued(ours), NOW) == Claims(
-        sub=USER, sid=SESSION, jti="t1", exp=NOW + LIFETIME, iat=NOW, roles=("admin",)
+        sub=USER, sid=SESSION, jti="t1", exp=NOW + LIFETIME, iat=NOW, roles=frozenset({"admin"})
     )
 
 
