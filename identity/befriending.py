@@ -104,6 +104,14 @@ def require_two(person: UUID, other: UUID) -> None:
         raise Unprocessable("This takes somebody else.", code="not_with_oneself")
 
 
+async def require_both(accounts: AccountStore, unit: Transaction, person: UUID, other: UUID) -> Account:
+    """The other one. Raises NotFound when either is gone: what is being erased gets no new ties, to be found later."""
+    found = await accounts.many(unit, frozenset((person, other)))
+    if len(found) != 2 or any(account.state is State.ERASING for account in found.values()):
+        raise NotFound("There is no such person.")
+    return found[other]
+
+
 class Friends:
     def __init__(
         self,
@@ -132,8 +140,8 @@ class Friends:
         now = self._clock.now()
 
         async def work(unit: Transaction) -> tuple[Account, Change]:
-            account = await self._accounts.get(unit, other)
-            if account is None or account.state is not State.ACTIVE or await self._blocks.by(unit, other, person):
+            account = await require_both(self._accounts, unit, person, other)
+            if account.state is not State.ACTIVE or await self._blocks.by(unit, other, person):
                 raise NotFound("There is no such person.")
             if await self._blocks.by(unit, person, other):
                 raise Conflict("You have blocked this person; unblock them first.", code="person_blocked")

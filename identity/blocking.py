@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from identity.accounts import Account, AccountStore, State
+from identity.accounts import Account, AccountStore
 from identity.announcements import Announcer
-from identity.befriending import Change, announce, decode_moment, encode_moment, require_two, take_step
+from identity.befriending import (
+    Change,
+    announce,
+    decode_moment,
+    encode_moment,
+    require_both,
+    require_two,
+    take_step,
+)
 from identity.blocks import Block, BlockStore
 from identity.friends import FriendStore, Step
 from kernel.clock import Clock
 from kernel.cursors import Page
-from kernel.errors import NotFound
 from kernel.units import Transaction, UnitsOfWork
 
 MAX_BLOCKED = 5000
@@ -45,9 +52,7 @@ class Blocks:
         now = self._clock.now()
 
         async def work(unit: Transaction) -> Change:
-            account = await self._accounts.get(unit, other)
-            if account is None or account.state is State.ERASING:
-                raise NotFound("There is no such person.")
+            await require_both(self._accounts, unit, person, other)
             await self._store.add(unit, Block(person, other, now), most=MAX_BLOCKED)
             return await take_step(self._friends, unit, person, other, step=Step.BLOCK, now=now)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
+from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.blocks import SqlBlocks
 from identity import blocking
+from identity.accounts import State
+from kernel.units import Transaction
 from tests.identity.crowds import become_friends, crowd
 from tests.worlds import world
 
@@ -99,3 +103,19 @@ async def test_a_block_counts_between_the_two_whoever_made_it(tmp_path: Path) ->
         assert await between(ada.id, bob.id, eve.id) == {bob.id}
         assert await between(bob.id, ada.id, eve.id) == {ada.id}
         assert await between(eve.id, ada.id, bob.id) == await between(ada.id) == frozenset()
+
+
+async def test_whoever_is_being_erased_gets_no_new_ties(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada, bob = await here.people("ada", "bob")
+
+        async def leave(unit: Transaction) -> None:
+            account = await SqlAccounts().get(unit, ada.id)
+            assert account is not None
+            await SqlAccounts().put(unit, replace(account, state=State.ERASING))
+
+        await here.platform.database.units.write(leave)
+        for who, whom in ((ada, bob), (bob, ada)):  # a request of theirs may be under way still
+            assert (await who.post(f"/v1/users/{whom.id}/friend")).code == "not_found"
+            assert (await who.post(f"/v1/users/{whom.id}/block")).code == "not_found"
+        assert (await bob.get("/v1/users/me/blocked")).body["items"] == []

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from adapters.sql.identity.accounts import SqlAccounts
-from config.sections import Identity
+from config.sections import Identity, Limits
 from identity.accounts import State
 from kernel.units import Transaction
 from tests.identity.crowds import become_friends, crowd, statements
@@ -198,3 +198,12 @@ async def test_names_and_words_change_together_or_not_at_all(tmp_path: Path) -> 
         with pytest.raises(Stop):
             await units.write(broken)
         assert (await found(ada, "halfway"), await found(ada, "bob")) == ([], ["Bob"])
+
+
+async def test_searches_have_a_limit_of_their_own(tmp_path: Path) -> None:
+    async with world(tmp_path, limits=Limits(search=2, register=100, login=100)) as here:
+        ada = await here.person("ada")
+        answers = [await ada.get("/v1/users/search?q=bob") for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert int(answers[2].headers["Retry-After"]) > 0
+        assert (await ada.get("/v1/users/me")).status == 200
