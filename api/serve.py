@@ -7,7 +7,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -68,13 +68,15 @@ GC_THRESHOLDS = (20_000, 20, 20)
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A server that answers; its addresses are (host, port) pairs, ``resources`` all that it serves."""
+    """A server that answers; its addresses are (host, port) pairs, ``resources`` all that it serves, ``first_admin``
+    the secret of the link that makes the first admin, while there is none."""
 
     addresses: Sequence[tuple[str, int]]
     platform: Platform
     people: People
     rights: DataRights
     resources: Sequence[Resource]
+    first_admin: str | None = field(repr=False)
     lifecycle: Lifecycle
 
 
@@ -117,8 +119,7 @@ async def serve(
         )
         started = await server.__aenter__()
         _settle_garbage_collector()
-        first_admin = await started.people.first_admin.secret()
-        for line in welcome_lines(settings, started, first_admin=first_admin):
+        for line in welcome_lines(settings, started):
             announce(line)
         await stop.wait()
         announce(f"stopping, at most {settings.server.shutdown_timeout:g} s ...")
@@ -182,16 +183,15 @@ async def running_server(
             [*_resources(platform, people, chats, clock), datarights.resource(rights), *resources(platform)],
             people.authenticator,
         )
+        served, first_admin = app[RESOURCES], await people.first_admin.secret()
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
         await server.start(sockets)
         stack.push_async_callback(_stop_server, server, settings.server.shutdown_timeout, clock)
-        served = app[RESOURCES]
-        yield Started(sockets.addresses, platform, people, rights, served, lifecycle)
+        yield Started(sockets.addresses, platform, people, rights, served, first_admin, lifecycle)
 
 
-def welcome_lines(settings: Settings, started: Started, *, first_admin: str | None) -> list[str]:
-    """What the person at the console wants to know, and nothing that is not so. ``first_admin`` is the secret of the
-    link that makes the first admin, while there is none."""
+def welcome_lines(settings: Settings, started: Started) -> list[str]:
+    """What the person at the console wants to know, and nothing that is not so."""
     host, port = started.addresses[0]
     base = settings.server.public_url or url_of(host, port)
     stores = ", ".join(item.name for item in started.platform.dependencies)
@@ -206,10 +206,9 @@ def welcome_lines(settings: Settings, started: Started, *, first_admin: str | No
     ]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
         lines.append("  It listens on every address of this machine.")
-    if first_admin is not None:
-        lines.append(
-            f"There is no admin yet. This link makes the first one, once:\n  {base}/first-admin#token={first_admin}"
-        )
+    if started.first_admin is not None:
+        link = f"{base}/first-admin#token={started.first_admin}"
+        lines.append(f"There is no admin yet. This link makes the first one, once:\n  {link}")
     return [*lines, "Stop it with Ctrl+C."]
 
 
