@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from api.cli.files import require_files
 from config.loader import Configuration, load_configuration
 from config.printing import print_configuration
 from config.problems import ConfigError
@@ -89,6 +90,7 @@ def _positive(text: str) -> int:
 
 
 def _config_check(configuration: Configuration, _options: argparse.Namespace) -> int:
+    require_files(configuration)
     where = configuration.file or "defaults and environment"
     print(f"The configuration is fine ({where}).")
     return EXIT_OK

@@ -28,7 +28,7 @@ TELEMETRY = Telemetry(metrics_token=Secret(TOKEN))
 # From elsewhere, so that being an operator takes the token: a program on this machine is one without.
 ELSEWHERE = "X-Forwarded-For: 203.0.113.1"
 # What would sign this person out. That it does is tested elsewhere.
-ENDS_THE_SESSION = ("auth_logout",)
+ENDS_THE_SESSION = ("auth_logout", "auth_end_session")
 NOT_CHECKED = (
     # A made-up cursor, or a key that came with another request before, is refused however well it is spelt.
     "positive_data_acceptance",
