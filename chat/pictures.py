@@ -13,7 +13,7 @@ from chat.news import News, Newsroom
 from chat.ports import ConversationLists, ConversationStore, MemberLists
 from chat.records import Listed
 from chat.seats import no_conversation, seat_for
-from identity.avatars import ABANDONED_SECONDS, require_picture
+from identity.avatars import ABANDONED_SECONDS, checked_picture
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.ids import IdGenerator
@@ -68,15 +68,15 @@ class Pictures:
         self._clock = clock
 
     async def put(self, conversation: UUID, person: UUID, data: bytes, content_type: str) -> Listed:
-        """Raises as ``identity.avatars.require_picture``, and NotFound, Forbidden, Unprocessable
+        """Raises as ``identity.avatars.checked_picture``, and NotFound, Forbidden, Unprocessable
         ``direct_conversation``."""
         await self._units.read(lambda unit: seat_for(self._store, unit, conversation, person, Action.EDIT))
-        require_picture(data, content_type)
+        shown = checked_picture(data, content_type)
         key = f"conversations/{conversation.hex}/{self._ids.next().hex}"
         # Queued before there is anything to drop: should this node die in between, nothing is left for ever.
         unseen = _dropping(conversation, key, run_at=self._clock.now() + ABANDONED_SECONDS)
         await self._jobs.enqueue([unseen])
-        await self._objects.put(key, _whole(data), size=len(data), content_type=content_type)
+        await self._objects.put(key, _whole(shown), size=len(shown), content_type=content_type)
         return await self._show(conversation, person, key)
 
     async def remove(self, conversation: UUID, person: UUID) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from identity.accounts import Account, AccountStore, State
+from identity.imagemetadata import without_metadata
 from identity.images import TYPES, picture_of
 from kernel.clock import Clock
 from kernel.errors import NotFound, TooLarge, Unprocessable, UnsupportedMediaType
@@ -54,11 +55,11 @@ class Avatars:
 
     async def put(self, account: UUID, data: bytes, content_type: str) -> Account:
         """Raises UnsupportedMediaType, TooLarge ``avatar_too_large``, Unprocessable ``invalid_image``, NotFound."""
-        require_picture(data, content_type)
+        shown = checked_picture(data, content_type)
         key = prefix_of(account) + self._ids.next().hex
         # Queued before there is anything to drop: should this node die in between, nothing is left for ever.
         await self._jobs.enqueue([self._dropping(account, key, after=ABANDONED_SECONDS)])
-        await self._objects.put(key, _whole(data), size=len(data), content_type=content_type)
+        await self._objects.put(key, _whole(shown), size=len(shown), content_type=content_type)
         try:
             return await self._show(account, key)
         except NotFound:  # erased meanwhile, and its jobs with it
@@ -94,16 +95,22 @@ class Avatars:
         return NewJob(DROP_JOB, msgspec.json.encode(Drop(account, key)), run_at=run_at)
 
 
-def require_picture(data: bytes, content_type: str) -> None:
-    """Raises UnsupportedMediaType, TooLarge ``avatar_too_large``, Unprocessable ``invalid_image``."""
+def checked_picture(data: bytes, content_type: str) -> bytes:
+    """As others may have it: without metadata.
+
+    Raises UnsupportedMediaType, TooLarge ``avatar_too_large``, Unprocessable ``invalid_image``.
+    """
     if content_type not in TYPES:
         raise UnsupportedMediaType("An avatar is image/png, image/jpeg or image/webp.")
     require_size(len(data))
     picture = picture_of(data)
-    if picture is None or picture.content_type != content_type:
+    is_one = picture is not None and picture.content_type == content_type
+    shown = without_metadata(content_type, data) if is_one else None
+    if shown is None:
         raise Unprocessable(
             "This is not such a picture, or one of its sides has more than 4096 pixels.", code="invalid_image"
         )
+    return shown
 
 
 def require_size(size: int) -> None:

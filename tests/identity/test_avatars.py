@@ -25,7 +25,7 @@ from identity.avatars import ABANDONED_SECONDS, DROP_JOB, MAX_BYTES, Drop, prefi
 from kernel.errors import DependencyUnavailable
 from kernel.jobs import Job
 from kernel.units import Transaction
-from tests.identity.pictures import jpeg, png, webp
+from tests.identity.pictures import chunk, jpeg, png, segment, webp
 from tests.worlds import Answer, Caller, Person, World, world
 
 
@@ -70,6 +70,13 @@ async def test_others_see_the_picture_that_somebody_shows(content_type: str, dat
         assert (part.status, part.body) == (206, data[1:4])
 
 
+async def test_others_do_not_see_where_a_photograph_was_taken(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
+        url = (await show(ada, jpeg(beside=segment(0xE1, b"Exif\0\0at home")), "image/jpeg")).body["avatar_url"]
+        assert (await ada.get(url)).body == jpeg()
+
+
 async def test_strangers_and_the_blocked_see_no_picture(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob = await here.people("ada", "bob")
@@ -110,6 +117,7 @@ async def test_what_is_no_such_picture_is_refused_and_nothing_is_kept(tmp_path: 
             (png(), "image/jpeg", 422, "invalid_image"),
             (b"<html>", "image/png", 422, "invalid_image"),
             (b"", "image/png", 422, "invalid_image"),
+            (png()[:40] + png()[-12:], "image/png", 422, "invalid_image"),
             (png(5000, 1), "image/png", 422, "invalid_image"),
         ):
             answer = await show(ada, data, content_type)
@@ -133,7 +141,8 @@ async def test_one_that_is_too_large_is_refused_whether_it_says_so_or_not(announ
             async with ada.session.put("/v1/users/me/avatar", data=data, headers=headers) as answer:
                 assert (answer.status, (await answer.json(content_type=None))["code"]) == (413, "avatar_too_large")
         assert await kept(here, ada) == []
-        at_most = png() + bytes(MAX_BYTES - len(png()) - 8) + b"IEND" + bytes(4)
+        at_most = png(beside=chunk(b"tRNS", bytes(MAX_BYTES - len(png()) - 12)))
+        assert len(at_most) == MAX_BYTES
         assert (await show(ada, at_most)).status == 200
 
 

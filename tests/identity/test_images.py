@@ -22,7 +22,7 @@ KINDS = {
 
 @given(SIDE, SIDE, st.sampled_from([0xC0, 0xC1, 0xC2, 0xCF]), st.sampled_from([b"VP8 ", b"VP8L", b"VP8X"]))
 def test_each_kind_is_told_with_its_sides(width: int, height: int, marker: int, kind: bytes) -> None:
-    assert picture_of(jpeg(width, height, marker=marker)) == Picture("image/jpeg", width, height)
+    assert picture_of(jpeg(width, height, marker=marker, beside=b"\xff\xff")) == Picture("image/jpeg", width, height)
     assert picture_of(webp(width, height, kind=kind)) == Picture("image/webp", width, height)
     header = png(1, 1)
     sized = header[:16] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + header[24:]
