@@ -18,6 +18,7 @@ from identity.onetime import digest_of
 from identity.revocations import Revocations
 from identity.tokens import AccessTokens
 from kernel.clock import Clock
+from kernel.cursors import Page, decode_cursor, encode_cursor
 from kernel.errors import Forbidden, NotFound, Unauthenticated
 from kernel.ids import IdGenerator
 from kernel.units import Transaction, UnitsOfWork
@@ -26,6 +27,7 @@ Result = TypeVar("Result")
 
 SECRET_BYTES = 32
 MAX_CLIENT_LENGTH = 200
+LISTING = "sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,16 @@ class Sessions:
         found = await self._units.read(lambda unit: self._store.of(unit, account))
         return [session for session in found if session.expires_at > now]
 
+    async def page(self, account: UUID, *, cursor: str | None, limit: int) -> Page[Session]:
+        """The latest used first. There are never more than the most a person may have, so one query reads them all.
+        Raises Malformed ``bad_cursor``."""
+        found = await self.of(account)
+        if cursor is not None:
+            after = decode_cursor(LISTING, cursor, tuple[int, UUID])
+            found = [session for session in found if _position(session) < after]
+        rest = len(found) > limit
+        return Page(list(found[:limit]), encode_cursor(LISTING, _position(found[limit - 1])) if rest else None)
+
     async def end(self, account: UUID, session: UUID) -> None:
         """Raises NotFound for one that is not the account's."""
         if session not in {found.id for found in await self.of(account)}:
@@ -200,6 +212,10 @@ class Sessions:
 def _password_changed(current: Account, proved: Account) -> bool:
     """Stores keep whole microseconds."""
     return abs(current.password_changed_at - proved.password_changed_at) > 1e-6
+
+
+def _position(session: Session) -> tuple[int, UUID]:
+    return round(session.used_at * 1_000_000), session.id
 
 
 def _one_line(client: str) -> str:

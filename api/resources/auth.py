@@ -13,6 +13,7 @@ from api.http.endpoints import Call, Endpoint, Resource
 from api.http.rates import RateLimiter
 from api.http.wire import View, Wire
 from api.people import People
+from api.resources.paging import Paging
 from api.resources.users import OwnView, own, own_view
 from identity.accounts import Account
 from identity.login import Credentials, folded
@@ -121,9 +122,9 @@ class Auth:
     async def profile(self, call: Call) -> OwnView:
         return await own(self._people, await self._people.accounts.get(call.principal.account))
 
-    async def list_sessions(self, call: Call) -> SessionsView:
-        found = await self._people.sessions.of(call.principal.account)
-        return SessionsView(items=[_session(item, call.principal.session) for item in found])
+    async def list_sessions(self, call: Call, query: Paging) -> SessionsView:
+        page = await self._people.sessions.page(call.principal.account, cursor=query.cursor, limit=query.limit)
+        return SessionsView([_session(item, call.principal.session) for item in page.items], page.next_cursor)
 
     async def end_session(self, call: Call, path: SessionPath) -> None:
         await self._people.sessions.end(call.principal.account, path.id)
@@ -234,7 +235,8 @@ def resource(people: People, rates: RateLimiter, *, registration: bool) -> Resou
                 handler=auth.list_sessions,
                 access=Access.SIGNED_IN,
                 limit="default",
-                summary="The devices that are signed in",
+                summary="The devices that are signed in, the latest used first",
+                errors={400: ("bad_cursor",)},
             ),
             Endpoint(
                 method="DELETE",

@@ -194,6 +194,22 @@ async def test_devices_are_listed_with_the_one_that_asks_marked(tmp_path: Path) 
             assert datetime.fromisoformat(item["created_at"]) < datetime.fromisoformat(item["expires_at"])
 
 
+async def test_devices_are_listed_page_by_page_and_one_that_comes_meanwhile_repeats_none(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
+        for _ in range(4):
+            await another_device(here, ada)
+        everything = [item["id"] for item in await listed(ada)]
+        first = (await ada.get("/v1/auth/sessions?limit=2")).body
+        await another_device(here, ada)
+        second = (await ada.get(f"/v1/auth/sessions?limit=2&cursor={first['next_cursor']}")).body
+        third = (await ada.get(f"/v1/auth/sessions?limit=2&cursor={second['next_cursor']}")).body
+        assert [item["id"] for page in (first, second, third) for item in page["items"]] == everything
+        assert third["next_cursor"] is None
+        assert (await ada.get("/v1/auth/sessions?cursor=nonsense")).code == "bad_cursor"
+        assert (await ada.get("/v1/auth/sessions?limit=0")).status in (400, 422)
+
+
 async def test_what_a_device_says_it_is_may_be_any_bytes(tmp_path: Path) -> None:
     async with bench(tmp_path) as here:
         ada = await here.account("ada")
