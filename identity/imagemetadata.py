@@ -6,9 +6,12 @@ decoded, so nothing can blow up here.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Final
+
+from identity.images import MAX_PARTS
 
 # Critical chunks stay; of the others those that say how to show the pixels, and those of animations.
 _PNG_SHOWN: Final = frozenset(
@@ -19,6 +22,8 @@ _WEBP_EXIF_AND_XMP: Final = 0x08 | 0x04
 # Application segments that stay: JFIF's, colour profiles, and Adobe's, which says how colours are coded.
 _JPEG_SHOWN: Final = frozenset({0xE0, 0xE2, 0xEE})
 _JPEG_DROPPED: Final = frozenset({*range(0xE0, 0xF0), 0xFE}) - _JPEG_SHOWN
+# What ends the bytes of a scan: neither an FF of theirs, written FF 00, nor a place to begin anew, nor padding.
+_JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_EXIF, _JPEG_SCAN, _JPEG_END = 0xE1, 0xDA, 0xD9
 _ORIENTATION: Final = 0x0112
 
@@ -33,7 +38,7 @@ def without_metadata(content_type: str, data: bytes) -> bytes | None:
 
 def _png(data: bytes) -> bytes | None:
     kept, place = bytearray(data[:8]), 8
-    while place < len(data):
+    for _ in range(MAX_PARTS):
         length, kind = struct.unpack_from(">I4s", data, place)
         end = place + 12 + length
         if end > len(data):
@@ -48,7 +53,9 @@ def _png(data: bytes) -> bytes | None:
 
 def _webp(data: bytes) -> bytes | None:
     kept, place = bytearray(), 12
-    while place < len(data):
+    for _ in range(MAX_PARTS):
+        if place == len(data):
+            return b"RIFF" + struct.pack("<I", len(kept) + 4) + b"WEBP" + bytes(kept)
         kind, length = struct.unpack_from("<4sI", data, place)
         end = place + 8 + length + length % 2
         if end > len(data):
@@ -59,18 +66,20 @@ def _webp(data: bytes) -> bytes | None:
             if kind == b"VP8X":
                 kept[start + 8] &= ~_WEBP_EXIF_AND_XMP & 0xFF
         place = end
-    return b"RIFF" + struct.pack("<I", len(kept) + 4) + b"WEBP" + bytes(kept)
+    return None
 
 
 def _jpeg(data: bytes) -> bytes | None:
     kept, place = bytearray(data[:2]), 2
-    while data[place] == 0xFF:
+    for _ in range(MAX_PARTS):
+        if data[place] != 0xFF:
+            return None
         marker = data[place + 1]
         if marker == 0xFF:  # padding
             place += 1
             continue
-        if marker == _JPEG_SCAN:
-            return bytes(kept) + data[place:] if data.endswith(bytes((0xFF, _JPEG_END))) else None
+        if marker == _JPEG_END:  # telephones put further pictures behind it, with notes of their own
+            return bytes(kept) + data[place : place + 2]
         (length,) = struct.unpack_from(">H", data, place + 2)
         end = place + 2 + length
         if length < 2 or end > len(data):
@@ -80,6 +89,12 @@ def _jpeg(data: bytes) -> bytes | None:
         elif marker not in _JPEG_DROPPED:
             kept += data[place:end]
         place = end
+        if marker == _JPEG_SCAN:
+            behind = _JPEG_MARKER.search(data, place)
+            if behind is None:
+                return None
+            kept += data[place : behind.start()]
+            place = behind.start()
     return None
 
 

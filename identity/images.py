@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_SIDE = 4096
+# Chunks or segments; encoders write some dozens. A file of nothing but empty ones would hold up everybody else.
+MAX_PARTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ def _jpeg(data: bytes) -> tuple[int, int] | None:
     if data[:3] != b"\xff\xd8\xff":
         return None
     place = 2
-    while data[place] == 0xFF:
+    for _ in range(MAX_PARTS):
+        if data[place] != 0xFF:
+            return None
         marker = data[place + 1]
         if marker == 0xFF:  # padding
             place += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,34 @@ def test_what_the_pixels_need_stays() -> None:
         ("image/webp", webp(beside=riff(b"ALPH", b"abc") + riff(b"VP8 ", b"pixels"), flags=0x10)),
     ):
         assert without_metadata(content_type, whole) == whole
+
+
+def test_a_jpeg_of_several_scans_stays_and_what_stands_behind_it_goes() -> None:
+    scan = segment(0xC4, b"table") + segment(0xDA, b"\1\1\0\0\x3f\0") + b"more \xff\xd0 noise \xff\0"
+    progressive = jpeg()[:-2] + scan + b"\xff\xd9"
+    assert without_metadata("image/jpeg", progressive) == progressive
+    assert without_metadata("image/jpeg", progressive + jpeg(beside=segment(0xE1, HOME))) == progressive
+    noted_late = jpeg()[:-2] + segment(0xE1, HOME) + scan + b"\xff\xd9"
+    assert without_metadata("image/jpeg", noted_late) == progressive
+    assert without_metadata("image/jpeg", progressive[:-2]) is None
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data"),
+    [
+        ("image/png", png(beside=chunk(b"tRNS", b"") * 80_000)),
+        ("image/jpeg", jpeg(beside=segment(0xE1, b"") * 250_000)),
+        ("image/jpeg", jpeg(beside=b"\xff" * 1_000_000)),
+        ("image/webp", webp(beside=riff(b"ALPH", b"") * 130_000)),
+        ("image/jpeg", jpeg()[:-2] + b"\xff\x00" * 500_000),
+    ],
+    ids=["chunks", "segments", "padding", "riff", "scan"],
+)
+def test_a_file_of_nothing_but_parts_holds_nobody_up(content_type: str, data: bytes) -> None:
+    began = time.process_time()
+    picture_of(data)
+    assert without_metadata(content_type, data) is None
+    assert time.process_time() - began < 0.05
 
 
 def exif(order: str, orientation: int, *, kind: int = 3) -> bytes:
