@@ -115,6 +115,7 @@ def data_map(platform: Platform, people: People, chats: Chats, pseudonyms: Pseud
         channels={**identity_data.CHANNELS, **CHANNELS},
         short_lived={**identity_data.SHORT_LIVED, **SHORT_LIVED},
         objects={**identity_data.OBJECTS, **chat_data.OBJECTS},
+        jobs={**identity_data.JOBS, **chat_data.JOBS},
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 from uuid import UUID
 
 from chat.conversations import Conversations
 from chat.members import Members
+from chat.pictures import DROP_PICTURE_JOB
 from chat.records import Kind
 from kernel.datarights import NamedObject
 from kernel.errors import NotFound
@@ -17,6 +19,9 @@ AT_A_TIME = 100
 
 OBJECTS: Final[Mapping[str, str]] = {
     "conversations/": "Pictures of groups, by group: they outlast whoever chose them, and go with the group.",
+}
+JOBS: Final[Mapping[str, str]] = {
+    DROP_PICTURE_JOB: "Names a conversation.",
 }
 
 
@@ -42,13 +47,14 @@ class Leaving:
         return []
 
     async def erase(self, person: UUID) -> int:
-        found = await self._units.read(lambda unit: self._places.of(unit, person, most=AT_A_TIME))
-        for conversation, kind in found:
-            try:
-                await self._leave(conversation, kind, person)
-            except NotFound:
-                continue  # deleted, or they were put out, a moment before
-        return len(found)
+        left = 0
+        while found := await self._units.read(lambda unit: self._places.of(unit, person, most=AT_A_TIME)):
+            for conversation, kind in found:
+                # Deleted, or they were put out, a moment before.
+                with suppress(NotFound):
+                    await self._leave(conversation, kind, person)
+            left += len(found)
+        return left
 
     async def _leave(self, conversation: UUID, kind: Kind, person: UUID) -> None:
         if kind is Kind.DIRECT:

@@ -52,10 +52,12 @@ class Pseudonyms:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The report of one. ``person`` only while it goes on; ``counts`` are rows and things by what was erased."""
+    """The report of one. ``person`` and ``address`` only while it goes on (mails are found by it when the account is
+    gone already); ``counts`` are rows and things by what was erased."""
 
     id: UUID
     person: UUID | None
+    address: str | None
     pseudonym: str
     asked_by: str
     requested_at: float
@@ -128,10 +130,11 @@ class Erasing:
     async def begin(self, person: UUID, *, asked_by: str) -> Erasure:
         """State, sessions, report and job as one. ``asked_by`` is kept: ``self``, or the id of an admin. Raises
         NotFound for somebody who is not there or is being erased already, Conflict ``last_admin``."""
-        erasure = Erasure(self._ids.next(), person, self._pseudonyms.of(person), asked_by, self._clock.now())
+        identifier, pseudonym, now = self._ids.next(), self._pseudonyms.of(person), self._clock.now()
 
         async def work(unit: Transaction) -> Erasure:
             account = await self._erasable(unit, person)
+            erasure = Erasure(identifier, person, account.email, pseudonym, asked_by, now)
             await self._accounts.put(unit, replace(account, state=State.ERASING))
             await self._store.add(unit, erasure)
             actor = str(person) if asked_by == SELF else asked_by
@@ -174,13 +177,17 @@ class ErasureJob:
     async def run(self, job: Job) -> None:
         identifier = UUID(bytes=job.payload)
         left = STEPS_AN_ATTEMPT
-        erased = True
-        while erased:
-            erased = False
+        erased_in_round = 1
+        while erased_in_round:
+            erased_in_round = 0
             for name in self._names:
-                while await self._step(identifier, name):
-                    erased = True
-                    left -= 1
+                erased = ROWS_A_TRANSACTION
+                # Until there was less than a transaction of it, not until nothing comes any more: while the account
+                # is there, somebody may write about it faster than that.
+                while erased >= ROWS_A_TRANSACTION:
+                    erased = await self._step(identifier, name)
+                    erased_in_round += erased
+                    left -= erased > 0
                     if left == 0:
                         await self._jobs.enqueue([_job(identifier)])
                         return
@@ -227,7 +234,7 @@ class ErasureJob:
     async def _finish(self, unit: Transaction, identifier: UUID) -> None:
         erasure = await self._store.get(unit, identifier)
         if erasure is not None and erasure.person is not None:
-            await self._store.put(unit, replace(erasure, person=None, finished_at=self._clock.now()))
+            await self._store.put(unit, replace(erasure, person=None, address=None, finished_at=self._clock.now()))
 
 
 def _job(erasure: UUID) -> NewJob:

@@ -69,9 +69,9 @@ async def _account(here: World, zebulon: Person) -> None:
     assert (await _with_avatar(zebulon, png(24, 24))).status == 200
 
 
-async def _with_avatar(person: Person, picture: bytes) -> Answer:
+async def _with_avatar(person: Person, picture: bytes, place: str = "/v1/users/me/avatar") -> Answer:
     headers = {"Authorization": f"Bearer {person.token}", "Content-Type": "image/png"}
-    async with person.session.put("/v1/users/me/avatar", data=picture, headers=headers) as answer:
+    async with person.session.put(place, data=picture, headers=headers) as answer:
         return Answer(answer.status, dict(answer.headers), await answer.json())
 
 
@@ -125,6 +125,10 @@ async def _conversations(zebulon: Person, friend: Person, suitor: Person) -> Non
     await _did(zebulon, "PATCH", f"/v1/conversations/{own}", {"description": "What we do"})
     await _did(zebulon, "PATCH", f"/v1/conversations/{own}/settings", {"retention": 30})
     await _did(zebulon, "PATCH", f"/v1/conversations/{own}/participants/{friend.id}", {"role": "admin"})
+    for _ in range(2):
+        assert (await _with_avatar(zebulon, png(12, 12), f"/v1/conversations/{own}/avatar")).status == 200
+    await _did(zebulon, "DELETE", f"/v1/conversations/{own}/avatar")
+    assert (await _with_avatar(zebulon, png(12, 12), f"/v1/conversations/{own}/avatar")).status == 200
     invite = await _did(zebulon, "POST", f"/v1/conversations/{own}/invites", {})
     await _did(zebulon, "POST", f"/v1/conversations/{own}/invites", {"max_uses": 3})
     await _did(zebulon, "DELETE", f"/v1/conversations/{own}/invites/{invite['id']}")
@@ -146,6 +150,7 @@ async def _conversations(zebulon: Person, friend: Person, suitor: Person) -> Non
     await _did(zebulon, "POST", f"/v1/conversations/{public}/join")
     await _did(zebulon, "POST", f"/v1/conversations/{public}/leave")
     link = await _did(friend, "POST", f"/v1/conversations/{public}/invites", {})
+    await _did(zebulon, "POST", "/v1/conversations/join/preview", {"token": link["token"]})
     await _did(zebulon, "POST", "/v1/conversations/join", {"token": link["token"]})
     assert alone
 

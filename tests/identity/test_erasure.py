@@ -39,7 +39,8 @@ async def leave(person: Person, **proof: object) -> Answer:
 
 async def begun(here: World, person: UUID, *, since: float | None = None) -> UUID:
     """An erasure whose job nobody has heard of yet."""
-    erasure = Erasure(here.platform.ids.next(), person, "erased:somebody", "self", since or here.platform.clock.now())
+    ids, clock = here.platform.ids, here.platform.clock
+    erasure = Erasure(ids.next(), person, None, "erased:somebody", "self", since or clock.now())
 
     async def work(unit: Transaction) -> None:
         account = await SqlAccounts().get(unit, person)
@@ -275,27 +276,51 @@ async def test_an_erasure_whose_job_was_lost_goes_on(tmp_path: Path) -> None:
         assert (await report(here, fresh)).finished_at is None
 
 
+async def pestered(here: World) -> None:
+    """Bob does what he can to be near Ada, who is erased meanwhile."""
+    ada, bob, grace = await here.person("ada"), await here.person("bob"), await here.admin("grace")
+    shared = await group(bob, title="Ours")
+    stop = asyncio.Event()
+    again: Sequence[tuple[str, str, object]] = [
+        ("POST", f"/v1/users/{ada.id}/friend", None),
+        ("POST", f"/v1/users/{ada.id}/block", None),
+        ("DELETE", f"/v1/users/{ada.id}/block", None),
+        ("POST", "/v1/conversations", {"type": "direct", "participant_ids": [str(ada.id)]}),
+        ("POST", at(shared, "/participants"), {"user_id": str(ada.id)}),
+        ("POST", f"/v1/admin/users/{ada.id}/reset-second-factor", None),
+        ("PUT", f"/v1/admin/users/{ada.id}/plan", {"plan": "pro"}),
+    ]
+
+    async def pester(who: Person, method: str, path: str, body: object) -> None:
+        while not stop.is_set():
+            await who.ask(method, path, body)
+            await asyncio.sleep(0.02)
+
+    pests = [
+        asyncio.create_task(pester(grace if "admin" in path else bob, method, path, body))
+        for method, path, body in again
+    ]
+    try:
+        await asyncio.sleep(0.3)
+        told = await leave(ada)
+        assert told.status == 202, told.body
+        await finished(grace, told.body["id"])
+    finally:
+        stop.set()
+        await asyncio.gather(*pests)
+    assert await everywhere(here, Names(ada.id, [ada.email])) == []
+
+
 async def test_whoever_keeps_pestering_the_erased_leaves_no_trace_of_them(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        ada, bob, grace = await here.person("ada"), await here.person("bob"), await here.admin("grace")
-        stop = asyncio.Event()
+        await pestered(here)
 
-        async def pester() -> None:
-            while not stop.is_set():
-                await bob.post(f"/v1/users/{ada.id}/friend")
-                await bob.post(f"/v1/users/{ada.id}/block")
-                await bob.delete(f"/v1/users/{ada.id}/block")
-                await bob.post("/v1/conversations", {"type": "direct", "participant_ids": [str(ada.id)]})
 
-        pestering = asyncio.create_task(pester())
-        try:
-            await asyncio.sleep(0.2)
-            told = await leave(ada)
-            await finished(grace, told.body["id"])
-        finally:
-            stop.set()
-            await pestering
-        assert await everywhere(here, Names(ada.id, ["ada@example.org"])) == []
+async def test_whoever_keeps_pestering_leaves_no_trace_in_postgresql_either(
+    tmp_path: Path, postgres: PostgresService
+) -> None:
+    async with world(tmp_path, database_url=postgres.create_database()) as here:
+        await pestered(here)
 
 
 async def test_groups_go_to_their_next_owner_and_direct_conversations_end(tmp_path: Path) -> None:

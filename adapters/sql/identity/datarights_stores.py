@@ -27,8 +27,9 @@ ERASURES = Table(
     "erasures",
     metadata,
     Column("id", Id, primary_key=True),
-    # Only while it goes on; nobody is erased twice at once.
+    # These two only while it goes on; nobody is erased twice at once.
     Column("person", Id),
+    Column("address", Text),
     Column("pseudonym", Text, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("requested_at", Moment, nullable=False),

@@ -28,6 +28,7 @@ def upgrade() -> None:
         "erasures",
         sa.Column("id", Id(), nullable=False),
         sa.Column("person", Id(), nullable=True),
+        sa.Column("address", Text(), nullable=True),
         sa.Column("pseudonym", Text(), nullable=False),
         sa.Column("asked_by", Text(), nullable=False),
         sa.Column("requested_at", Moment(), nullable=False),
