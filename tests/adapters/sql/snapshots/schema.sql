@@ -319,6 +319,7 @@ CREATE INDEX ix_conversations_is_public ON conversations (is_public)
 CREATE TABLE erasures (
 	id BLOB NOT NULL,
 	person BLOB,
+	address TEXT,
 	pseudonym TEXT NOT NULL,
 	asked_by TEXT NOT NULL,
 	requested_at BIGINT NOT NULL,
@@ -332,6 +333,7 @@ CREATE TABLE erasures (
 CREATE TABLE erasures (
 	id UUID NOT NULL,
 	person UUID,
+	address VARCHAR COLLATE "C",
 	pseudonym VARCHAR COLLATE "C" NOT NULL,
 	asked_by VARCHAR COLLATE "C" NOT NULL,
 	requested_at BIGINT NOT NULL,
@@ -345,6 +347,7 @@ CREATE TABLE erasures (
 CREATE TABLE erasures (
 	id UUID NOT NULL,
 	person UUID,
+	address VARCHAR,
 	pseudonym VARCHAR NOT NULL,
 	asked_by VARCHAR NOT NULL,
 	requested_at BIGINT NOT NULL,
