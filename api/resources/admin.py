@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, ValidationError, convert
 
 from api.http.access import Access
 from api.http.endpoints import Call, Endpoint, Resource
@@ -20,7 +20,7 @@ from identity.audit import AuditEntry, AuditFilter
 from identity.plans import Subscription
 from kernel.clock import Clock
 from kernel.cursors import MAX_CURSOR_LENGTH
-from kernel.errors import FieldError, Unprocessable
+from kernel.errors import FieldError, Malformed, Unprocessable
 
 # Periods within it can be told by every store and calendar.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -30,6 +30,8 @@ Limit = Annotated[int, Meta(ge=1, le=100)]
 Cursor = Annotated[str, Meta(max_length=MAX_CURSOR_LENGTH)]
 PlanName = Annotated[str, Meta(min_length=1, max_length=64)]
 Word = Annotated[str, Meta(min_length=1, max_length=128)]
+# Text at first: as a time, a query parameter that is a number would be taken for one, too.
+TimeText = Annotated[str, Meta(min_length=20, max_length=40, extra_json_schema={"format": "date-time"})]
 
 
 class UserPath(Wire, frozen=True):
@@ -81,8 +83,8 @@ class AuditQuery(Wire, frozen=True):
     actor: Word | None = None
     action: Word | None = None
     subject: Word | None = None
-    since: Time | None = None
-    until: Time | None = None
+    since: TimeText | None = None
+    until: TimeText | None = None
     limit: Limit = 20
     cursor: Cursor | None = None
 
@@ -195,8 +197,8 @@ class Admin:
             actor=query.actor,
             action=query.action,
             subject=query.subject,
-            since=None if query.since is None else query.since.timestamp(),
-            until=None if query.until is None else query.until.timestamp(),
+            since=_told("since", query.since),
+            until=_told("until", query.until),
         )
         page = await self._audit.page(wanted, cursor=query.cursor, limit=query.limit)
         return AuditView(items=[_entry(item) for item in page.items], next_cursor=page.next_cursor)
@@ -321,6 +323,16 @@ def _seconds(field: str, moment: datetime | None) -> float | None:
         message = f"is from {EARLIEST.year} to before {LATEST.year}"
         raise Unprocessable(f"A plan's period {message}.", code="invalid_period", fields=[FieldError(field, message)])
     return None if moment is None else moment.timestamp()
+
+
+def _told(field: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return convert(text, Time).timestamp()
+    except ValidationError:
+        message = "is a time such as 2026-01-31T12:00:00Z"
+        raise Malformed(f"`{field}` {message}.", code="invalid_query", fields=[FieldError(field, message)]) from None
 
 
 def _time(seconds: float) -> datetime:

@@ -122,7 +122,15 @@ async def test_over_http_by_time_and_subject(tmp_path: Path) -> None:
         since = (await root.get(f"/v1/admin/audit?since={before}")).body["items"]
         assert [item["action"] for item in since] == ["user.enable", "user.disable"]
         assert (await root.get(f"/v1/admin/audit?until={quote('0001-01-01T00:00:00+23:59')}")).body["items"] == []
-        for wrong in ("since=2026-01-01T00:00:00", "cursor=nonsense", "actor=", "acter=ada", "limit=101"):
+        for wrong in (
+            "since=2026-01-01T00:00:00.000",
+            "until=0.5",
+            "until=1767225600000000000000",
+            "cursor=nonsense",
+            "actor=",
+            "acter=ada",
+            "limit=101",
+        ):
             assert (await root.get(f"/v1/admin/audit?{wrong}")).status == 400, wrong
 
 
