@@ -18,7 +18,7 @@ from api.serve import running_server
 from config.sections import Limits, Server, Settings, Telemetry
 from config.values import Secret
 from tests.api.serving import running
-from tests.worlds import Person
+from tests.worlds import Person, world
 
 EXAMPLES = 40
 # Nobody is to be refused for asking too often here.
@@ -37,14 +37,18 @@ NOT_CHECKED = (
 )
 
 
-async def findings(url: str, directory: Path, *, token: str = TOKEN, leave_out: Sequence[str] = ()) -> str:
-    """Empty when nothing was found; the same examples on every run. ``leave_out`` are names of operations."""
+async def findings(
+    url: str, directory: Path, *, token: str = TOKEN, leave_out: Sequence[str] = (), only: Sequence[str] = ()
+) -> str:
+    """Empty when nothing was found; the same examples on every run. ``leave_out`` are names of operations, ``only``
+    of resources."""
     process = await asyncio.create_subprocess_exec(
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"),
         *("--checks=all", f"--exclude-checks={','.join(NOT_CHECKED)}", f"--max-examples={EXAMPLES}"),
         *("--generation-deterministic", "--no-color", "--continue-on-failure", "--warnings=off"),
         *(f"--header={header}" for header in (ELSEWHERE, f"Authorization: Bearer {token}")),
         *(f"--exclude-operation-id={name}" for name in leave_out),
+        *(f"--include-tag={name}" for name in only),
         cwd=directory,
         env={**os.environ, "NO_COLOR": "1"},
         stdout=asyncio.subprocess.PIPE,
@@ -90,3 +94,12 @@ async def test_the_product_does_what_its_document_says_to_somebody_who_is_signed
         assert (await person.sign_in()).status == 200
         require_none(await findings(url, tmp_path, token=str(person.token), leave_out=ENDS_THE_SESSION))
         assert (await person.get("/v1/auth/profile")).status == 200, "it was signed in to the end"
+
+
+@pytest.mark.slow
+async def test_the_product_does_what_its_document_says_to_an_admin(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        root = await here.admin("root.one")
+        await here.person("ada")
+        require_none(await findings(here.url, tmp_path, token=str(root.token), only=("admin", "api-keys", "plans")))
+        assert (await root.get("/v1/admin/stats")).status == 200, "it was an admin to the end"
