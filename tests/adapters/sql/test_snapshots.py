@@ -47,6 +47,7 @@ from kernel.messagelog import LogEntry
 from kernel.units import Transaction
 from tests.adapters.sql.relational import opened, settings_for
 from tests.adapters.sql.tour_of_conversations import tour_of_the_conversations
+from tests.adapters.sql.tour_of_datarights import tour_of_the_data_rights
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIALECTS: Mapping[str, Dialect] = {
@@ -193,6 +194,7 @@ async def tour_of_the_acquaintances(database: Database) -> None:
 TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
     "acquaintances": tour_of_the_acquaintances,
     "conversations": tour_of_the_conversations,
+    "datarights": tour_of_the_data_rights,
     "messagelog": tour_of_the_message_log,
     "prekeys": tour_of_the_key_directory,
     "migrate": tour_of_the_upgrade_lease,
