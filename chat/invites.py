@@ -25,6 +25,7 @@ DAY = 86400
 USUAL_LIFETIME = 7 * DAY
 LONGEST_LIFETIME = 90 * DAY
 MOST_USES = 10_000
+MOST_INVITES = 100
 
 
 class Invites:
@@ -55,7 +56,7 @@ class Invites:
         self, conversation: UUID, person: UUID, *, lifetime: float, max_uses: int | None
     ) -> tuple[Invite, str]:
         """The invite and its secret, which nobody can read again. Raises NotFound, Forbidden (``invites_off`` too),
-        Unprocessable ``direct_conversation``."""
+        Unprocessable ``direct_conversation`` or ``too_many_invites``."""
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock.now()
         invite = Invite(
             id=self._ids.next(),
@@ -71,13 +72,14 @@ class Invites:
             seat = await seat_for(self._store, unit, conversation, person, Action.INVITE)
             if not seat.conversation.allow_invites:
                 raise Forbidden("Invites are switched off in this conversation.", code="invites_off")
-            await self._invites.add(unit, invite)
+            await self._invites.add(unit, invite, most=MOST_INVITES)
 
         await self._units.write(work)
         return invite, secret
 
     async def page(self, conversation: UUID, person: UUID, *, cursor: str | None, limit: int) -> Page[Invite]:
-        """The latest first, expired ones too. Raises NotFound, Forbidden, Malformed ``bad_cursor``."""
+        """The latest first; those that expired stay until the next one is made. Raises NotFound, Forbidden, Malformed
+        ``bad_cursor``."""
         before = None if cursor is None else decode_cursor(INVITES, cursor, UUID)
 
         async def look(unit: Transaction) -> Sequence[Invite]:

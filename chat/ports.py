@@ -81,7 +81,10 @@ class MemberLists(Protocol):
 
 
 class InviteStore(Protocol):
-    async def add(self, unit: Transaction, invite: Invite) -> None: ...
+    async def add(self, unit: Transaction, invite: Invite, *, most: int) -> None:
+        """Those of the conversation that have expired by then are gone. Raises Unprocessable ``too_many_invites`` when
+        ``most`` are left."""
+        ...
 
     async def find(self, unit: Transaction, digest: bytes) -> Invite | None: ...
 

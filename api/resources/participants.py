@@ -290,7 +290,7 @@ def _doors(of: InvitesResource) -> list[Endpoint]:
             limit="default",
             summary="Make a join link's token; it is shown this once",
             status=201,
-            errors={403: ("not_permitted", "invites_off"), 422: ("direct_conversation",)},
+            errors={403: ("not_permitted", "invites_off"), 422: ("direct_conversation", "too_many_invites")},
         ),
         Endpoint(
             method="GET",

@@ -85,6 +85,19 @@ async def test_whoever_is_invited_sees_the_mode_before_they_go_in(tmp_path: Path
         assert (await bob.post("/v1/conversations/join/preview", token)).code == "invalid_invite"
 
 
+async def test_a_group_has_a_hundred_invites_and_expired_ones_make_room(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
+        made = await group(ada)
+        first = (await ada.post(at(made, "/invites"))).body["id"]
+        for _ in range(99):
+            assert (await ada.post(at(made, "/invites"))).status == 201
+        assert (await ada.post(at(made, "/invites"))).code == "too_many_invites"
+        await expire(here, first)
+        assert (await ada.post(at(made, "/invites"))).status == 201
+        assert (await ada.post(at(made, "/invites"))).code == "too_many_invites"
+
+
 async def test_what_is_kept_of_an_invite_opens_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")

@@ -59,6 +59,21 @@ async def test_a_group_shows_the_picture_that_its_admins_chose(tmp_path: Path) -
         await gone(here, made, left=0)
 
 
+async def test_a_direct_conversation_shows_the_other_persons_picture_and_none_of_its_own(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada, bob = await here.people("ada", "bob")
+        headers = {"Authorization": f"Bearer {bob.token}", "Content-Type": "image/png"}
+        async with bob.session.put("/v1/users/me/avatar", data=png(), headers=headers) as answer:
+            own = (await answer.json())["avatar_url"]
+        made = await direct(ada, bob)
+        [listed] = (await ada.get("/v1/conversations")).body["items"]
+        for shown in (made, listed):
+            assert shown["avatar_url"] is None
+            assert [face["avatar_url"] for face in shown["participants"]] == [own]
+        [mine, theirs] = (await ada.get(at(made, "/participants"))).body["items"]
+        assert {mine["avatar_url"], theirs["avatar_url"]} == {None, own}
+
+
 @pytest.mark.parametrize("by_leaving", [True, False])
 async def test_a_picture_goes_with_its_group(tmp_path: Path, *, by_leaving: bool) -> None:
     async with world(tmp_path) as here:

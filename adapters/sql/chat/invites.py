@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Table, UniqueConstraint, delete, insert, or_, select, update
+from sqlalchemy import Column, Index, Table, UniqueConstraint, delete, func, insert, or_, select, update
 
 from adapters.sql.metadata import Bytes, Id, Integer, Moment, metadata
 from adapters.sql.units import sql_of
 from chat.records import Invite
+from kernel.errors import Unprocessable
 from kernel.units import Transaction
 
 INVITES = Table(
@@ -34,9 +35,13 @@ _c = INVITES.c
 class SqlInvites:
     """chat.ports.InviteStore."""
 
-    async def add(self, unit: Transaction, invite: Invite) -> None:
+    async def add(self, unit: Transaction, invite: Invite, *, most: int) -> None:
+        connection, here = sql_of(unit).connection, _c.conversation == invite.conversation
+        await connection.execute(delete(INVITES).where(here, _c.expires_at <= invite.created_at))
+        if (await connection.execute(select(func.count()).where(here))).scalar_one() >= most:
+            raise Unprocessable(f"There are {most} invites already; take some back.", code="too_many_invites")
         values = {column.name: getattr(invite, column.name) for column in _c}
-        await sql_of(unit).connection.execute(insert(INVITES).values(values))
+        await connection.execute(insert(INVITES).values(values))
 
     async def find(self, unit: Transaction, digest: bytes) -> Invite | None:
         row = (await sql_of(unit).connection.execute(select(INVITES).where(_c.digest == digest))).first()

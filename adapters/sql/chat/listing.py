@@ -25,9 +25,7 @@ _SEEN = select(
     *_c,
     *(column.label(f"my_{column.name}") for column in _me.c),
     *(column.label(f"their_{column.name}") for column in _other.c),
-    _face.c.username,
-    _face.c.display_name,
-    _face.c.avatar,
+    *(_face.c[name].label(f"their_{name}") for name in ("username", "display_name", "avatar")),
 )
 _IS_OTHER = and_(_c.kind == Kind.DIRECT.value, _other.c.conversation == _c.id, _other.c.person != _me.c.person)
 
@@ -83,7 +81,8 @@ def _listed(row: Row[Any]) -> Listed:
     mine = None
     if row.my_person is not None:
         mine = Member(found.id, row.my_person, Role(row.my_role), row.my_joined_at, row.my_last_read)
-    if row.username is None:
+    if row.their_username is None:
         return Listed(found, mine)
     theirs = Member(found.id, row.their_person, Role(row.their_role), row.their_joined_at, row.their_last_read)
-    return Listed(found, mine, (theirs, Face(row.their_person, row.username, row.display_name, row.avatar)))
+    face = Face(row.their_person, row.their_username, row.their_display_name, row.their_avatar)
+    return Listed(found, mine, (theirs, face))

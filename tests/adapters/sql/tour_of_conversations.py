@@ -76,7 +76,7 @@ async def _lists(unit: Transaction) -> None:
 
 async def _invites(unit: Transaction) -> None:
     invites = SqlInvites()
-    await invites.add(unit, Invite(UUID(int=4), ROOM, b"digest", ADA, 1.0, 2.0, None))
+    await invites.add(unit, Invite(UUID(int=4), ROOM, b"digest", ADA, 1.0, 2.0, None), most=10)
     await invites.find(unit, b"digest")
     await invites.use(unit, UUID(int=4), 1.0)
     await invites.page(unit, ROOM, before=None, most=10)
