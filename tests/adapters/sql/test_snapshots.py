@@ -46,6 +46,7 @@ from kernel.ids import IdGenerator
 from kernel.messagelog import LogEntry
 from kernel.units import Transaction
 from tests.adapters.sql.relational import opened, settings_for
+from tests.adapters.sql.tour_of_administration import tour_of_administration
 from tests.adapters.sql.tour_of_conversations import tour_of_the_conversations
 from tests.adapters.sql.tour_of_datarights import tour_of_the_data_rights
 
@@ -193,6 +194,7 @@ async def tour_of_the_acquaintances(database: Database) -> None:
 
 TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
     "acquaintances": tour_of_the_acquaintances,
+    "administration": tour_of_administration,
     "conversations": tour_of_the_conversations,
     "datarights": tour_of_the_data_rights,
     "messagelog": tour_of_the_message_log,
