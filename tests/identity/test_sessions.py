@@ -257,6 +257,15 @@ async def test_other_peoples_sessions_are_not_there_and_are_not_harmed(tmp_path:
         assert (await here.stranger.delete(f"/v1/auth/sessions/{its}")).status == 401
 
 
+async def test_the_store_removes_nobody_elses_sessions(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        ada, eve = await here.account("ada"), await here.account("eve")
+        _, pair = await here.sign_in("ada")
+        removing = here.platform.database.units.write
+        assert await removing(lambda unit: SqlSessions().remove(unit, eve.id, [pair.session])) == []
+        assert await removing(lambda unit: SqlSessions().remove(unit, ada.id, [pair.session])) == [pair.session]
+
+
 async def test_signing_out_ends_this_session_only(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")
