@@ -40,17 +40,30 @@ async def change(admin: Caller, who: Person, **fields: Any) -> Any:
     return await admin.patch(f"/v1/admin/users/{who.id}", fields)
 
 
+async def accounts_are_found(here: World) -> None:
+    root = await here.admin("root.one")
+    await here.people("ada", "adam", "eve")
+    assert await names(root, "q=ADA") == ["adam", "ada"]
+    assert await names(root, "q=eve@example.org") == ["eve"]
+    assert await names(root, "q=Adam&state=active") == ["adam"]
+    assert await names(root, "q=Adam&state=disabled") == []
+    assert await names(root, "q=%25") == []
+    assert await names(root, "q=a_a") == []
+    assert await names(root, "state=active") == ["eve", "adam", "ada", "root.one"]
+    await crowd(here, ["Özgür Ärger"])
+    for text, found in (("Özgür", 1), ("ÖZGüR", 1), ("Ärger", 1), ("özgür", 0)):
+        assert len(await names(root, f"q={text}")) == found, "case is that of ASCII letters, on every backend"
+
+
 async def test_accounts_are_found_by_any_of_their_names_and_by_state(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        root = await here.admin("root.one")
-        await here.people("ada", "adam", "eve")
-        assert await names(root, "q=ADA") == ["adam", "ada"]
-        assert await names(root, "q=eve@example.org") == ["eve"]
-        assert await names(root, "q=Adam&state=active") == ["adam"]
-        assert await names(root, "q=Adam&state=disabled") == []
-        assert await names(root, "q=%25") == []
-        assert await names(root, "q=a_a") == []
-        assert await names(root, "state=active") == ["eve", "adam", "ada", "root.one"]
+        await accounts_are_found(here)
+
+
+async def test_accounts_are_found_and_counted_on_postgresql(tmp_path: Path, postgres: PostgresService) -> None:
+    async with world(tmp_path, database_url=postgres.create_database()) as here:
+        await accounts_are_found(here)
+        assert (await here.started.people.administration.figures()).joined_last_day == 5
 
 
 async def test_pages_of_accounts_survive_new_ones(tmp_path: Path) -> None:
