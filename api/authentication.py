@@ -48,6 +48,11 @@ class BearerTokens:
             key = await self._keys.recognise(token)
             return Principal(str(key.id), "service", scopes=key.scopes, rate=key.rate)
         claims = self._tokens.verify(token, self._clock.now())
-        await self._revocations.require_alive(claims.sid)
+        try:
+            await self._revocations.require_alive(claims.sid)
+        except Unauthenticated:
+            # Nobody asks again with what is refused, and whose it was may have been erased.
+            self._tokens.drop(token)
+            raise
         factor = await self._plans.rate_factor(claims.sub)
         return Principal(str(claims.sub), "user", claims.roles, claims.sid, rate_factor=factor)

@@ -92,6 +92,10 @@ class AccessTokens:
             raise Unauthenticated("This access token has expired; refresh it.", code="token_expired")
         return claims
 
+    def drop(self, token: str) -> None:
+        """Keep nothing in memory of one."""
+        self._known.pop(token, None)
+
     def forget(self, user: UUID) -> None:
         """Keep nothing in memory of tokens that name somebody."""
         for token in [token for token, claims in self._known.items() if claims.sub == user]:

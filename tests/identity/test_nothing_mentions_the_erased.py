@@ -59,8 +59,10 @@ async def test_nothing_mentions_the_erased(tmp_path: Path, monkeypatch: pytest.M
         assert await unused(here, asked | PICTURES) == []
         before = await everywhere(here, life.names)
         report = await erased(life)
+        assert (await life.zebulon.get("/v1/users/me")).code == "session_ended"
         # What was looked for was there: in each place that is looked at.
         places = {place.split(".")[0].split(":")[0] for place in before}
+        assert {place[:16] for place in before} >= {"object: avatars/", "object: exports/"}
         assert {"accounts", "search_words", "audit_log", "conversation_members", "outbox", "object", "memory"} <= places
         assert [place for place in await everywhere(here, life.names) if TICKET not in place] == []
         assert report.body["erased"]["account"] == 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sqlite3
+import zipfile
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -82,9 +84,17 @@ async def _objects(here: World, names: Names) -> list[str]:
     for key in await store.keys(""):
         async with store.open(key) as chunks:
             content = b"".join([chunk async for chunk in chunks])
-        if names.are_in(key) or names.are_in(content):
+        if names.are_in(key) or any(names.are_in(part) for part in _unpacked(content)):
             found.append(f"object: {key}")
     return found
+
+
+def _unpacked(content: bytes) -> Iterator[bytes]:
+    """Itself, and what is in it."""
+    yield content
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            yield from (archive.read(name) for name in archive.namelist())
 
 
 def _memory(here: World, names: Names) -> Iterator[str]:
