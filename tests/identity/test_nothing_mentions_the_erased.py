@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.identity.lives import Life, lived
-from tests.identity.traces import everywhere
+from tests.identity.traces import Names, everywhere
 from tests.services.postgres import PostgresService
+from tests.services.redis import RedisService
 from tests.worlds import Answer, Caller, Person, World, world
 
 # Says whose it is for thirty seconds; nothing leads from a person to it.
@@ -74,6 +77,35 @@ async def test_nothing_in_postgresql_mentions_the_erased(tmp_path: Path, postgre
         assert any(place.startswith("friendships.") for place in await everywhere(here, life.names))
         await erased(life)
         assert [place for place in await everywhere(here, life.names) if TICKET not in place] == []
+
+
+async def test_nothing_in_redis_mentions_the_erased(tmp_path: Path, redis_server: RedisService) -> None:
+    redis_server.flush()
+    async with world(tmp_path, redis_url=redis_server.url) as here, Redis.from_url(redis_server.url) as client:
+        life = await lived(here)
+        # They are where we look.
+        assert await in_redis(client, Names(life.zebulon.id, ["identity:session:"]))
+        await erased(life)
+        assert [place for place in await in_redis(client, life.names) if ":identity:ticket:" not in place] == []
+        assert [place for place in await everywhere(here, life.names) if TICKET not in place] == []
+
+
+async def in_redis(client: Redis, names: Names) -> list[str]:
+    """Keys that name them, or whose values do."""
+    reads: dict[str, Callable[[bytes], Awaitable[object]]] = {
+        "string": client.get,
+        "zset": lambda key: client.zrange(key, 0, -1),
+        "hash": client.hgetall,
+        "set": client.smembers,
+        "stream": client.xrange,
+    }
+    found = []
+    async for key in client.scan_iter():
+        kind = await client.type(key)
+        value = await reads[kind.decode() if isinstance(kind, bytes) else kind](key)
+        if names.are_in(key) or names.are_in(value):
+            found.append(f"{key!r}: {value!r}")
+    return found
 
 
 async def unused(here: World, asked: set[tuple[str, str]]) -> list[tuple[str, str]]:
