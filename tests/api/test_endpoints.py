@@ -204,3 +204,11 @@ async def test_what_stands_beside_ids_is_not_taken_for_one(method: str, path: st
             assert answer.status == status
             if status == 405:
                 assert answer.headers["Allow"] == "GET,HEAD"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_endpoint_that_is_declared_twice_keeps_the_server_from_starting(method: str) -> None:
+    twice = [endpoint("GET", "/silent", silent), endpoint(method, "/silent", silent)]
+    with pytest.raises(ValueError, match="/silent is declared twice"):
+        async with running(resources=[Resource("silent", "S.", twice)]):
+            pass
