@@ -108,6 +108,17 @@ async def test_where_addresses_have_to_be_confirmed_nobody_signs_in_before(tmp_p
         assert (await here.stranger.post("/v1/auth/login", login)).status == 200
 
 
+async def test_who_missed_the_day_to_confirm_their_address_gets_in_by_asking_for_a_new_password(tmp_path: Path) -> None:
+    async with world(tmp_path, identity=Identity(require_verified_email=True)) as here:
+        body = {"email": "ada@example.org", "username": "ada", "password": PASSWORD}
+        assert (await here.stranger.post("/v1/auth/register", body)).status == 201
+        assert (await here.stranger.post("/v1/auth/forgot-password", {"email": "ada@example.org"})).status < 300
+        new = {"token": await here.mailed("ada@example.org", "/reset-password"), "password": "another-horse-entirely"}
+        assert (await here.stranger.post("/v1/auth/reset-password", new)).status < 300
+        login = {"email": "ada@example.org", "password": "another-horse-entirely"}
+        assert (await here.stranger.post("/v1/auth/login", login)).status == 200
+
+
 async def test_elsewhere_an_address_that_is_not_confirmed_is_no_hindrance(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")
