@@ -82,13 +82,12 @@ class Conversations:
         self._clock = clock
 
     async def direct(self, person: UUID, other: UUID, *, wish: Wish, retention: int | None) -> tuple[Listed, bool]:
-        """The conversation of these two, and whether it was made now. Raises Unprocessable ``participant_unavailable``,
-        ``consent_required`` (it begins Secure; both are asked for anything else), ``mode_contradiction``."""
-        if wished(Features(), wish).mode is not Mode.SECURE:
-            raise Unprocessable(
-                "A direct conversation begins Secure; propose Intelligent there, so that both are asked.",
-                code="consent_required",
-            )
+        """The conversation of these two, and whether it was made now; one that is there is answered as it is, whatever
+        is wished. Raises Unprocessable ``participant_unavailable``, ``mode_contradiction``.
+
+        One that begins may begin Intelligent, as a group may: nothing has been said in it, the other sees what it is
+        before they say anything, and turns it Secure without asking."""
+        features = wished(Features(), wish)
         pair = pair_of(person, other)
 
         async def find(unit: Transaction) -> Listed | None:
@@ -100,13 +99,14 @@ class Conversations:
         if found is not None:
             return found, False
         now = self._clock.now()
-        conversation = _new(self._ids.next(), Kind.DIRECT, now, pair=pair, retention=retention)
+        conversation = _new(self._ids.next(), Kind.DIRECT, now, pair=pair, retention=retention).under(features)
 
         async def make(unit: Transaction, news: News) -> tuple[Listed | None, bool]:
             found = await find(unit)
             if found is None:
                 await self._store.add(unit, conversation)
                 await self._admit(unit, news, conversation, {person: Role.PEER, other: Role.PEER})
+                await self._record_beginning(unit, person, conversation)
             return found or await self._lists.one(unit, conversation.id, person), found is None
 
         made, is_new = await self._newsroom.write(make)
@@ -137,14 +137,7 @@ class Conversations:
             await self._admit(
                 unit, news, conversation, {person: Role.OWNER, **dict.fromkeys(sorted(others), Role.MEMBER)}
             )
-            if conversation.mode is not Mode.SECURE:
-                await self._audit.record(
-                    unit,
-                    actor=str(person),
-                    action="conversation.mode",
-                    subject=str(conversation.id),
-                    details={"to": conversation.mode.value, "version": "1", "way": "created"},
-                )
+            await self._record_beginning(unit, person, conversation)
             return await self._lists.one(unit, conversation.id, person)
 
         made = await self._newsroom.write(make)
@@ -203,6 +196,17 @@ class Conversations:
             news.add([member.person for member in members], conversation, "deleted", by=person)
 
         await self._newsroom.write(work)
+
+    async def _record_beginning(self, unit: Transaction, person: UUID, conversation: Conversation) -> None:
+        """Secure is what conversations are; anything else is a change of mode to be found again."""
+        if conversation.mode is not Mode.SECURE:
+            await self._audit.record(
+                unit,
+                actor=str(person),
+                action="conversation.mode",
+                subject=str(conversation.id),
+                details={"to": conversation.mode.value, "version": "1", "way": "created"},
+            )
 
     async def _require_reachable(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> None:
         require_all_reachable(others, await self._people.reachable(unit, person, others))

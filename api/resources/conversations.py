@@ -156,7 +156,6 @@ def resource(chats: Chats) -> Resource:
                     422: (
                         "participant_unavailable",
                         "mode_contradiction",
-                        "consent_required",
                         "direct_conversation",
                         "invalid_title",
                     ),

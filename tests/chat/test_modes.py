@@ -91,11 +91,22 @@ async def test_a_conversation_begins_with_settings_that_can_be_true_together(
             assert (made.body["mode"], settings["is_e2ee_enabled"], settings["ai_enabled"]) == shown
 
 
-async def test_two_who_talk_directly_are_both_asked(tmp_path: Path) -> None:
+async def test_a_direct_conversation_begins_as_its_maker_wishes_and_either_turns_it_secure(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob = await here.people("ada", "bob")
         begun = {"type": "direct", "participant_ids": [str(bob.id)], "mode": "intelligent"}
-        assert (await ada.post("/v1/conversations", begun)).code == "consent_required"
+        made = await ada.post("/v1/conversations", begun)
+        assert (made.status, made.body["mode"]) == (201, "intelligent")
+        assert (await bob.patch(at(made.body, "/settings"), {"mode": "secure"})).status == 200
+        found = await ada.post("/v1/conversations", begun)
+        assert (found.status, found.body["mode"]) == (200, "secure"), (
+            "one that is there is not changed by asking for it"
+        )
+
+
+async def test_two_who_talk_directly_are_both_asked(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada, bob = await here.people("ada", "bob")
         made = await direct(ada, bob)
         refused = await ada.patch(at(made, "/settings"), INTELLIGENT)
         assert (refused.status, refused.code) == (422, "consent_required")
