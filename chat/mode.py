@@ -2,7 +2,7 @@
 
 Secure is the default and needs nobody's consent. Intelligent lets the server read, so those present say yes first:
 
-- A direct conversation always asks both.
+- A direct conversation asks both, unless it begins so: nothing has been said in it then.
 - A group asks everybody, unless its owner's policy says that the owner decides. That policy is made while the owner is
   alone, so whoever came afterwards could read it; being made stricter is possible at any time.
 - A round of consent is open for a day. One refusal ends it. Whoever joins meanwhile is asked too; whoever leaves is no
