@@ -57,6 +57,15 @@ def test_every_store_of_the_adapters_is_held_apart_from_the_others() -> None:
     assert stores <= set(apart["modules"])
 
 
+def test_the_image_is_made_of_every_room() -> None:
+    copied = {
+        line.split()[1].rstrip("/")
+        for line in (ROOT / "docker/Dockerfile").read_text().splitlines()
+        if line[:5] == "COPY "
+    }
+    assert set(ROOMS) <= copied
+
+
 def test_the_distribution_carries_every_room() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]) == {f"{room}*" for room in ROOMS}
     assert set(ROOMS) <= set(PROJECT["tool"]["mypy"]["packages"])
