@@ -7,23 +7,52 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
-from api.app import Ground, build_application, project_version
+from api.app import RESOURCES, Ground, build_application, project_version
+from api.chat import Chats, open_chats
+from api.datarights import DataRights, data_rights
 from api.http.endpoints import Resource
 from api.http.pipeline import AccessLog
+from api.http.rates import RateLimiter
 from api.lifecycle import Lifecycle
 from api.listening import BoundSockets, bind
 from api.operations.process import collect_process_metrics
 from api.operations.stalls import StallWatch
+from api.people import People, open_people
 from api.platform import OBJECT_URLS, Platform, open_platform, running_jobs
-from api.resources import objects
+from api.resources import (
+    admin,
+    apikeys,
+    auth,
+    blocks,
+    conversation_avatars,
+    conversations,
+    credentials,
+    datarights,
+    firstadmin,
+    friends,
+    keys,
+    link_pages,
+    mode_proposals,
+    objects,
+    participants,
+    plans,
+    profiles,
+    search,
+    second_factor,
+    users,
+)
 from api.server import HttpServer
+from chat.pictures import DROP_PICTURE_JOB
 from config.secrets import derive_key
 from config.sections import Settings
 from config.values import Secret
+from identity.avatars import DROP_JOB
+from identity.credentials import FORGOTTEN_PASSWORD_JOB
+from identity.sweeping import EVERY_SECONDS, SWEEP_JOB
 from kernel.clock import Clock, SystemClock
 from kernel.jobrunner import Handler
 from kernel.mailqueue import MAIL_JOB, MailDelivery
@@ -39,10 +68,15 @@ GC_THRESHOLDS = (20_000, 20, 20)
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A server that answers; its addresses are (host, port) pairs."""
+    """A server that answers; its addresses are (host, port) pairs, ``resources`` all that it serves, ``first_admin``
+    the secret of the link that makes the first admin, while there is none."""
 
     addresses: Sequence[tuple[str, int]]
     platform: Platform
+    people: People
+    rights: DataRights
+    resources: Sequence[Resource]
+    first_admin: str | None = field(repr=False)
     lifecycle: Lifecycle
 
 
@@ -129,15 +163,31 @@ async def running_server(
                 announce=announce,
             )
         )
+        people = await stack.enter_async_context(open_people(platform, settings.server.public_url or sockets.url))
+        chats = open_chats(platform, people)
+        rights = data_rights(platform, people, chats)
         mail = MailDelivery(platform.mailer)
-        await stack.enter_async_context(running_jobs(platform, {MAIL_JOB: mail.deliver, **handlers(platform)}))
+        own = {
+            MAIL_JOB: mail.deliver,
+            SWEEP_JOB: people.sweep.run,
+            DROP_JOB: people.acquaintances.avatars.drop_unused,
+            DROP_PICTURE_JOB: chats.pictures.drop_unused,
+            FORGOTTEN_PASSWORD_JOB: people.credentials.answer_forgotten,
+            **rights.handlers,
+        }
+        await rights.schedule(platform.jobs.schedules)
+        await platform.jobs.schedules.ensure(SWEEP_JOB, kind=SWEEP_JOB, payload=b"", every=EVERY_SECONDS)
+        await stack.enter_async_context(running_jobs(platform, {**own, **handlers(platform)}))
         app = build_application(
-            _ground(platform, lifecycle, access_log), [*_resources(platform, clock), *resources(platform)]
+            _ground(platform, lifecycle, access_log),
+            [*_resources(platform, people, chats, clock), datarights.resource(rights), *resources(platform)],
+            people.authenticator,
         )
+        served, first_admin = app[RESOURCES], await people.first_admin.secret()
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
         await server.start(sockets)
         stack.push_async_callback(_stop_server, server, settings.server.shutdown_timeout, clock)
-        yield Started(sockets.addresses, platform, lifecycle)
+        yield Started(sockets.addresses, platform, people, rights, served, first_admin, lifecycle)
 
 
 def welcome_lines(settings: Settings, started: Started) -> list[str]:
@@ -156,6 +206,9 @@ def welcome_lines(settings: Settings, started: Started) -> list[str]:
     ]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
         lines.append("  It listens on every address of this machine.")
+    if started.first_admin is not None:
+        link = f"{base}/first-admin#token={started.first_admin}"
+        lines.append(f"There is no admin yet. This link makes the first one, once:\n  {link}")
     return [*lines, "Stop it with Ctrl+C."]
 
 
@@ -163,10 +216,32 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _resources(platform: Platform, clock: Clock) -> list[Resource]:
-    if not platform.objects.signs_own_urls:
-        return []
-    return [objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock)]
+def _resources(platform: Platform, people: People, chats: Chats, clock: Clock) -> list[Resource]:
+    settings = platform.settings
+    rates = RateLimiter(settings.limits, platform.ephemeral.buckets, platform.local.buckets, platform.metrics)
+    found = [
+        auth.resource(people, rates, registration=settings.identity.registration),
+        users.resource(people),
+        keys.resource(people),
+    ]
+    found += [
+        admin.resource(people, clock),
+        apikeys.resource(people),
+        plans.resource(people),
+        firstadmin.resource(people),
+    ]
+    found += [friends.resource(people), blocks.resource(people), search.resource(people)]
+    found.append(profiles.resource(people, platform.objects))
+    found += [
+        conversations.resource(chats),
+        conversation_avatars.resource(chats, platform.objects),
+        participants.resource(chats),
+        mode_proposals.resource(chats),
+    ]
+    found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]
+    if platform.objects.signs_own_urls:
+        found.append(objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock))
+    return found
 
 
 def _ground(platform: Platform, lifecycle: Lifecycle, access_log: AccessLog | None) -> Ground:

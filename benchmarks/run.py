@@ -19,6 +19,9 @@ MEASUREMENTS = {
     "http_shell": "a small POST through the request shell, against a bare aiohttp handler",
     "messagelog": "durable appends to the embedded message log",
     "jobs": "durable jobs end to end",
+    "prekeys": "bundles of the key directory under 200-way contention, no one-time key twice",
+    "logins": "a hundred people who sign in at once, and the event loop's lag meanwhile",
+    "authenticated": "an authenticated request that does nothing, against an anonymous one",
     "bus": "ephemeral state and the event bus, in memory and over Redis",
 }
 

@@ -38,16 +38,18 @@ def findings(settings: Settings) -> list[Finding]:
 
 def missing_files(settings: Settings) -> list[Finding]:
     """Files that are named and cannot be read. Not among the rules: it looks at this machine, and a configuration may
-    be checked on another."""
-    authorities = {
-        "database.tls_ca": settings.database.tls_ca,
-        "messages.tls_ca": settings.messages.tls_ca,
-        "redis.tls_ca": settings.redis.tls_ca,
-        "objects.tls_ca": settings.objects.tls_ca,
-        "mail.tls_ca": settings.mail.tls_ca,
-    }
+    be printed on another."""
+    named = [
+        ("database.tls_ca", settings.database.tls_ca),
+        ("messages.tls_ca", settings.messages.tls_ca),
+        ("redis.tls_ca", settings.redis.tls_ca),
+        ("objects.tls_ca", settings.objects.tls_ca),
+        ("mail.tls_ca", settings.mail.tls_ca),
+        ("identity.signing_key_file", settings.identity.signing_key_file),
+        *(("identity.verifying_key_files", name) for name in settings.identity.verifying_key_files),
+    ]
     found = []
-    for key, name in authorities.items():
+    for key, name in named:
         try:
             if name:
                 Path(name).open("rb").close()
@@ -258,6 +260,12 @@ def _own_secret_is_long_enough(settings: Settings) -> Iterator[Finding]:
         yield Finding(("security.secret",), message)
 
 
+def _keys_belong_together(settings: Settings) -> Iterator[Finding]:
+    if settings.identity.verifying_key_files and not settings.identity.signing_key_file:
+        keys = ("identity.verifying_key_files", "identity.signing_key_file")
+        yield Finding(keys, "means nothing without identity.signing_key_file: tokens are signed with the secret")
+
+
 # --- rules of production ----------------------------------------------------------------------------------
 
 
@@ -335,5 +343,6 @@ _ALWAYS: tuple[Rule, ...] = (
     _objects_are_whole,
     _mail_is_sendable,
     _own_secret_is_long_enough,
+    _keys_belong_together,
 )
 _PRODUCTION: tuple[Rule, ...] = (_secrets_are_strong, _stores_use_tls, _the_door_is_closed)

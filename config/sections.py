@@ -90,6 +90,7 @@ class Limits(Section, frozen=True):
     second_factor: Annotated[int, _RATE, _says("Second-factor requests a minute.")] = 5
     profile: Annotated[int, _RATE, _says("Profile changes a minute.")] = 50
     search: Annotated[int, _RATE, _says("Searches a minute.")] = 30
+    avatars: Annotated[int, _RATE, _says("Avatars fetched a minute; a page of people has one each.")] = 600
     messages: Annotated[int, _RATE, _says("Messages a minute.")] = 100
     calls: Annotated[int, _RATE, _says("Call and room control requests a minute.")] = 20
     storage: Annotated[int, _RATE, _says("File requests a minute.")] = 30
@@ -106,6 +107,31 @@ class Security(Section, frozen=True):
     allow_insecure_stores: Annotated[
         bool, _says("Lets production talk to stores without TLS, for a private network you trust.")
     ] = False
+
+
+class Identity(Section, frozen=True):
+    """Accounts and how long somebody stays signed in."""
+
+    registration: Annotated[
+        bool, _says("Anybody may make an account; off: only an admin makes them (`secureconnect admin create-user`).")
+    ] = True
+    require_verified_email: Annotated[bool, _says("Nobody signs in before their e-mail address is confirmed.")] = False
+    access_token_lifetime: Annotated[
+        Duration, Meta(ge=30, le=86400), _says("How long an access token is good; shorter means more refreshes.")
+    ] = Duration(900)
+    session_lifetime: Annotated[
+        Duration, Meta(ge=300, le=366 * _DAY), _says("A session that is not used for this long has ended.")
+    ] = Duration(30 * _DAY)
+    max_sessions: Annotated[
+        int, Meta(ge=1, le=1000), _says("Sessions of one person; one more ends the one used longest ago.")
+    ] = 20
+    signing_key_file: Annotated[
+        str,
+        _says("PEM file of the Ed25519 or RSA private key that signs access tokens; empty: HS256 from the secret."),
+    ] = ""
+    verifying_key_files: Annotated[
+        tuple[str, ...], _says("PEM files of further public keys that are believed, while keys are being changed.")
+    ] = ()
 
 
 class Database(Section, frozen=True):
@@ -277,6 +303,7 @@ class Settings(Section, frozen=True):
     server: Server = Server()
     limits: Limits = Limits()
     security: Security = Security()
+    identity: Identity = Identity()
     database: Database = Database()
     messages: Messages = Messages()
     redis: Redis = Redis()

@@ -28,9 +28,10 @@ from kernel.errors import Conflict, DependencyUnavailable
 
 # A step may rewrite a big table; nothing else waits for it but other nodes that are starting.
 STEP_SECONDS = 3600.0
-# A node that dies between two steps is replaced after this. During a step its lease cannot be taken, however long
-# the step takes: the step's transaction has the lease's row locked.
-LEASE_SECONDS = 60.0
+# A node that dies between two steps is replaced after this, so a first start that is killed does not hold up the
+# next one for long. During a step its lease cannot be taken, however long the step takes: the step's transaction has
+# the lease's row locked, and prolongs it once more at its end. Clocks of nodes may differ by less than this.
+LEASE_SECONDS = 10.0
 POLL_SECONDS = 0.5
 
 LEASES = Table(
@@ -125,13 +126,17 @@ async def _current_revision(transaction: SqlTransaction) -> str | None:
 
 
 async def _apply(database: Database, holder: str, revision: str) -> None:
+    async def prolong(transaction: SqlTransaction) -> None:
+        held = await transaction.connection.execute(_renew(holder, database.clock.now() + LEASE_SECONDS))
+        if held.rowcount != 1:
+            raise Conflict("Another node has taken over the schema upgrade.", code="schema_lease_lost")
+
     async def step(transaction: SqlTransaction) -> None:
         connection = transaction.connection
         await connection.execute(text(_NO_STATEMENT_TIMEOUT[database.backend]))
-        held = await connection.execute(_renew(holder, database.clock.now() + LEASE_SECONDS))
-        if held.rowcount != 1:
-            raise Conflict("Another node has taken over the schema upgrade.", code="schema_lease_lost")
+        await prolong(transaction)
         await connection.run_sync(_run_alembic, revision)
+        await prolong(transaction)
 
     await database.units.write(step, serializable=False, timeout=STEP_SECONDS)
 

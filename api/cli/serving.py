@@ -8,15 +8,14 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from api.cli.files import require_files
 from api.cli.main import EXIT_FAILED, EXIT_OK
 from api.listening import CannotListen
 from api.platform import SchemaBehind
 from api.serve import Handlers, Resources, no_handlers, no_resources, serve
-from config.checks import missing_files
 from config.loader import Configuration
 from config.logs import configure_logging
 from config.printing import changed_settings
-from config.problems import ConfigError, Problem
 from config.secrets import derive_key, known_secrets, obtain_secret
 from kernel.errors import SecureConnectError
 
@@ -27,9 +26,7 @@ def run_server(
     configuration: Configuration, *, resources: Resources = no_resources, handlers: Handlers = no_handlers
 ) -> int:
     settings = configuration.settings
-    if missing := missing_files(settings):
-        origins = configuration.origins
-        raise ConfigError([Problem(item.keys[0], item.message, origins[item.keys[0]]) for item in missing])
+    require_files(configuration)
     secret = obtain_secret(settings.security, Path(settings.server.data_dir))
     logs = configure_logging(
         settings.logging,

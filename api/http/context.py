@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from api.http.access import Principal
+from kernel.addresses import parsed_address
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -58,7 +59,7 @@ class ClientAddresses:
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         address = peer
         for hop in reversed(forwarded):  # the nearest proxy appends last; stop at the first one not ours
-            parsed = _parsed(hop.strip())
+            parsed = parsed_address(hop.strip())
             if parsed is None:
                 break
             address = str(parsed)
@@ -71,28 +72,9 @@ class ClientAddresses:
         headers = request.headers
         if "X-Forwarded-For" in headers or "Forwarded" in headers:
             return False
-        peer = _parsed(request.remote or "")
+        peer = parsed_address(request.remote or "")
         return peer is not None and peer.is_loopback
 
     def _is_trusted(self, address: str) -> bool:
-        parsed = _parsed(address)
+        parsed = parsed_address(address)
         return parsed is not None and any(parsed in network for network in self._trusted)
-
-
-def limit_key(address: str) -> str:
-    """Addresses that one customer can change at will count as one: a /64 in IPv6."""
-    if ":" not in address:
-        return address
-    parsed = _parsed(address.partition("%")[0])
-    if not isinstance(parsed, ipaddress.IPv6Address):
-        return address if parsed is None else str(parsed)
-    return str(ipaddress.IPv6Network((parsed, 64), strict=False).network_address)
-
-
-def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An IPv4 address in IPv6 clothes is the IPv4 address; None for what is no address."""
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -1,8 +1,9 @@
 """How a resource declares itself. One declaration mounts the route, validates it and documents it.
 
 A handler is ``async def handler(call: Call, ...) -> View`` whose parameters named ``body``, ``query`` and
-``path`` are msgspec structs; what it returns is encoded with the endpoint's status. Handlers that answer by
-themselves (streams, sockets, pages) return an ``aiohttp.web.StreamResponse`` and say what in ``content``.
+``path`` are msgspec structs; a ``body: Struct | None`` may be left out of a request. What it returns is encoded with
+the endpoint's status. Handlers that answer by themselves (streams, sockets, pages) return an
+``aiohttp.web.StreamResponse`` and say what in ``content``.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Endpoint:
     """``limit`` names a rate of the limits section, None exempts (health, metrics); ``errors`` are the codes a
     client should expect beyond those every endpoint can give. ``streaming`` lifts the body and request bounds,
     because the handler has its own. ``content`` is the media type of an answer that is not JSON; ``also`` are
-    further statuses under which the handler answers the same body."""
+    further statuses under which the handler answers the same body. ``scope`` lets in API keys that have it; without
+    one no API key gets in."""
 
     method: str
     path: str
@@ -56,6 +58,7 @@ class Endpoint:
     access: Access
     limit: str | None
     summary: str
+    scope: str | None = None
     status: int = 200
     errors: Mapping[int, Sequence[str]] = field(default_factory=dict)
     streaming: bool = False
@@ -86,6 +89,7 @@ class Shape:
     """The types in a handler's signature."""
 
     body: type[msgspec.Struct] | None
+    body_required: bool
     query: type[msgspec.Struct] | None
     path: type[msgspec.Struct] | None
     reply: Any
@@ -98,8 +102,10 @@ def shape_of(endpoint: Endpoint) -> Shape:
     if unknown or "call" not in parameters:
         raise TypeError(f"{endpoint.name}: parameters are call, body, query and path, not {sorted(unknown)}")
     reply = hints.get("return", types.NoneType)
+    body, body_required = _body(hints.get("body"))
     return Shape(
-        body=_struct(hints.get("body")),
+        body=body,
+        body_required=body_required,
         query=_struct(hints.get("query")),
         path=_struct(hints.get("path")),
         reply=_value_of(reply),
@@ -111,6 +117,14 @@ def _value_of(hint: Any) -> Any:
     kinds = get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     values = [kind for kind in kinds if not (isinstance(kind, type) and issubclass(kind, web.StreamResponse))]
     return None if values in ([], [types.NoneType]) else typing.Union[tuple(values)]  # noqa: UP007 - made of a list
+
+
+def _body(hint: Any) -> tuple[type[msgspec.Struct] | None, bool]:
+    kinds = get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    structs = [kind for kind in kinds if kind is not types.NoneType]
+    if len(structs) != 1:
+        raise TypeError(f"{hint!r} is not a struct; wire types are structs")
+    return _struct(structs[0]), len(structs) == len(kinds)
 
 
 def _struct(hint: Any) -> type[msgspec.Struct] | None:

@@ -2,6 +2,9 @@
 
 Kept in ephemeral state for a day. A request that is still running answers its twin 409; the same key with a
 different request is 422; an answer of 5xx is not kept, so that a retry tries again.
+
+Answers hold tokens, recovery codes, keys. They are kept encrypted under the caller's own credentials and key, which
+are not kept: only who sends both again can read them.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from identity.sealing import Sealer
 from kernel.ephemeral import KeyValues
 from kernel.errors import Conflict, Malformed, SecureConnectError, Unprocessable
 
@@ -44,6 +48,17 @@ class Claim:
 
     storage_key: str
     fingerprint: bytes
+    sealer: Sealer
+
+    def seal(self, record: _Record) -> bytes:
+        return self.sealer.seal(msgspec.msgpack.encode(record), self.storage_key.encode())
+
+    def open(self, kept: bytes) -> _Record:
+        """Raises ValueError for what this key's owner did not keep."""
+        record = self.sealer.open(kept, self.storage_key.encode())
+        if record is None:
+            raise ValueError("a record was sealed by somebody else")
+        return msgspec.msgpack.decode(record, type=_Record)
 
 
 class IdempotencyKeys:
@@ -56,18 +71,19 @@ class IdempotencyKeys:
             detail = f"Idempotency-Key is 1 to {MAX_KEY_LENGTH} visible ASCII characters."
             raise Malformed(detail, code="bad_idempotency_key")
         # The credentials are part of the key: nobody reads another caller's answer by guessing theirs.
-        owner = "\0".join((caller, request.headers.get("Authorization", ""), key))
+        owner = _bytes("\0".join((caller, request.headers.get("Authorization", ""), key)))
         claim = Claim(
-            storage_key=f"idempotency:{_digest(_bytes(owner)).hex()}",
+            storage_key=f"idempotency:{_digest(owner).hex()}",
             fingerprint=_digest(_bytes(f"{request.method} {request.rel_url}\0") + body),
+            sealer=Sealer(hashlib.blake2b(owner, digest_size=32, person=b"kept answer").digest()),
         )
-        running = msgspec.msgpack.encode(_Record(claim.fingerprint))
+        running = claim.seal(_Record(claim.fingerprint))
         if await self._store.put(claim.storage_key, running, ttl=self._running_ttl, if_absent=True):
             return claim
         stored = await self._store.get(claim.storage_key)
         if stored is None:
             raise _in_progress("The first request with this key just ended; send it again.")
-        return self._answer(msgspec.msgpack.decode(stored, type=_Record), claim)
+        return self._answer(claim.open(stored), claim)
 
     async def finish(self, claim: Claim, response: web.StreamResponse, headers: Mapping[str, str]) -> None:
         """Keep the answer, ``headers`` that the handler set included. It happened, so a store that fails now does
@@ -82,7 +98,7 @@ class IdempotencyKeys:
         kept = tuple((name, value) for name, value in found if value is not None)
         record = _Record(claim.fingerprint, response.status, kept, content)
         try:
-            await self._store.put(claim.storage_key, msgspec.msgpack.encode(record), ttl=KEEP_SECONDS)
+            await self._store.put(claim.storage_key, claim.seal(record), ttl=KEEP_SECONDS)
         except SecureConnectError as error:
             _log.warning("an answer was not kept for its Idempotency-Key", error=error.code)
 

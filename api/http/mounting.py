@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.web_urldispatcher import MatchInfoError, UrlMappingMatchInfo
 from multidict import CIMultiDict
 
 from api.http.access import OPEN, permit
@@ -23,7 +24,8 @@ JSON = "application/json"
 
 _encoder = msgspec.json.Encoder()
 # What the pipeline would add to each answer, here once for all of them.
-_JSON_HEADERS = CIMultiDict(COMMON_HEADERS | {"Content-Type": JSON})
+# Nobody in between keeps what was meant for one caller (tokens above all: RFC 6749, section 5.1).
+_JSON_HEADERS = CIMultiDict(COMMON_HEADERS | {"Content-Type": JSON, "Cache-Control": "no-store"})
 
 
 class MountedEndpoint:
@@ -43,7 +45,7 @@ class MountedEndpoint:
         context.route = endpoint.path
         if not self._open or "Authorization" in request.headers:
             context.principal = await identify(shell, endpoint.access, request)
-            permit(endpoint.access, context.principal)
+            permit(endpoint.access, context.principal, endpoint.scope)
         if endpoint.limit is not None:
             await shell.rates.admit(endpoint.limit, context)
         if endpoint.streaming:
@@ -66,7 +68,8 @@ class MountedEndpoint:
         elif request.query_string and not self.endpoint.streaming:
             read_query(list(request.query.items()), _NoQuery)
         if shape.body is not None:
-            arguments["body"] = self._body_value(request, body, shape.body)
+            left_out = not body and not shape.body_required
+            arguments["body"] = None if left_out else self._body_value(request, body, shape.body)
         elif body:
             raise Malformed("This request takes no body.", code="unexpected_body")
         result = await self.endpoint.handler(Call(request, context), **arguments)
@@ -157,11 +160,37 @@ class _NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Endpoints without query parameters refuse them, so that a misspelt filter is not silently ignored."""
 
 
+class _FixedPath(web.PlainResource):
+    """Answers for every method: to others than its own it is 405. Or they would go on to a path with a placeholder,
+    where ``/things/new`` is a thing named ``new``."""
+
+    async def resolve(self, request: web.Request) -> tuple[UrlMappingMatchInfo | None, set[str]]:
+        found, allowed = await super().resolve(request)
+        if found is None and allowed:
+            return MatchInfoError(web.HTTPMethodNotAllowed(request.method, sorted(allowed))), allowed
+        return found, allowed
+
+
 def mount(app: web.Application, shell: Shell, resources: Iterable[Resource]) -> None:
     """Add every endpoint; a GET answers HEAD too."""
+    by_path: dict[str, dict[str, MountedEndpoint]] = {}
     for resource in resources:
         for endpoint in resource.endpoints:
             mounted = MountedEndpoint(endpoint, shell)
-            app.router.add_route(endpoint.method, endpoint.path, mounted.handle)
-            if endpoint.method == "GET":
-                app.router.add_route("HEAD", endpoint.path, mounted.handle)
+            methods = (endpoint.method, "HEAD") if endpoint.method == "GET" else (endpoint.method,)
+            of_path = by_path.setdefault(endpoint.path, {})
+            if not of_path.keys().isdisjoint(methods):
+                raise ValueError(f"{endpoint.method} {endpoint.path} is declared twice")
+            of_path.update(dict.fromkeys(methods, mounted))
+    for path, of_methods in by_path.items():
+        routes = _routes_of(app, path)
+        for method, mounted in of_methods.items():
+            routes.add_route(method, mounted.handle)
+
+
+def _routes_of(app: web.Application, path: str) -> web.Resource:
+    if "{" in path:
+        return app.router.add_resource(path)
+    fixed = _FixedPath(path)
+    app.router.register_resource(fixed)
+    return fixed

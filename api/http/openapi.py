@@ -61,13 +61,15 @@ def _operation(
     resource: Resource, item: Endpoint, shape: Shape, schemas: dict[Any, Any], components: dict[str, Any]
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{resource.name}_{item.name}".replace("-", "_"),
+        "operationId": re.sub(r"\W", "_", f"{resource.name}_{item.name}"),
         "tags": [resource.name],
         "summary": item.summary,
         "x-access": item.access.value,
         "x-rate-limit": item.limit,
         "responses": _responses(item, shape, schemas),
     }
+    if item.scope is not None:
+        operation["x-scope"] = item.scope
     parameters = _path_parameters(item, _fields(shape.path, schemas, components))
     parameters += _query_parameters(_fields(shape.query, schemas, components))
     if item.unsafe and not item.streaming:
@@ -84,7 +86,7 @@ def _operation(
         operation["parameters"] = parameters
     if shape.body is not None:
         content = {"application/json": {"schema": schemas[shape.body]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": shape.body_required, "content": content}
     if item.access in _SECURED:
         operation["security"] = [{"bearer": []}]
     return operation
@@ -120,7 +122,7 @@ def _error_codes(item: Endpoint, shape: Shape) -> dict[int, list[str]]:
         codes[503].append("request_timeout")
     if item.access in _SECURED:
         codes[401] = ["unauthenticated"]
-        codes[403] = ["forbidden"]
+        codes[403] = ["forbidden"] if item.scope is None else ["forbidden", "insufficient_scope"]
     if shape.path is not None:
         codes[404] = ["not_found"]
     if item.limit is not None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
-from api.http.context import RequestContext, limit_key
+from api.http.access import Principal
+from api.http.context import RequestContext
 from config.sections import Limits
+from kernel.addresses import limit_key
 from kernel.ephemeral import Allowance, TokenBuckets
 from kernel.errors import DependencyUnavailable, RateLimited
 from kernel.metrics import Metrics
@@ -15,7 +18,10 @@ from kernel.metrics import Metrics
 # Guessing passwords must not become free because a store is down; everything else should go on working.
 FAIL_CLOSED = frozenset({"login", "register", "refresh", "password", "email", "forgot", "second_factor"})
 
-RATES = (*sorted(FAIL_CLOSED), "profile", "search", "messages", "calls", "storage", "default")
+RATES = (*sorted(FAIL_CLOSED), "profile", "search", "avatars", "messages", "calls", "storage", "default")
+
+# Everything a service asks takes from one bucket, which its key sizes.
+SERVICE = "service"
 
 SECONDS = 60
 
@@ -39,7 +45,7 @@ class RateLimiter:
         self._fallback = fallback
         self._rates = {name: _rate(name, getattr(limits, name)) for name in RATES}
         refused = metrics.counter("rate_limited_total", "Requests refused by a rate limit", ("limit",))
-        self._refused = {name: refused.labels(name) for name in RATES}
+        self._refused = {name: refused.labels(name) for name in (*RATES, SERVICE)}
         self._degraded = metrics.counter(
             "rate_limit_degraded_total", "Requests limited in process because the shared buckets were away"
         )
@@ -50,8 +56,13 @@ class RateLimiter:
     async def admit(self, name: str, context: RequestContext) -> None:
         """Take a token for this caller and leave the RateLimit headers in ``context``."""
         if self._enabled:
-            caller = f"u:{context.principal.id}" if context.principal else f"a:{limit_key(context.address)}"
-            await self._take(self._rates[name], caller, context)
+            rate, principal = self._rates[name], context.principal
+            if principal is None:
+                await self._take(rate, f"a:{limit_key(context.address)}", context)
+                return
+            if principal.rate_factor != 1 or principal.rate is not None:
+                rate = _raised(rate, principal)
+            await self._take(rate, f"u:{principal.id}", context)
 
     async def admit_account(self, name: str, account: str, context: RequestContext) -> None:
         """The account half of a limit "per account and address", for handlers that know the account."""
@@ -77,6 +88,16 @@ class RateLimiter:
             )
 
 
+def _raised(rate: Rate, principal: Principal) -> Rate:
+    """What a plan or an API key makes of a limit. No plan buys more guesses at a password."""
+    if rate.fails_closed:
+        return rate
+    if principal.rate is not None:
+        return _rate(SERVICE, principal.rate)
+    return _rate(rate.name, rate.per_minute * principal.rate_factor)
+
+
+@lru_cache(maxsize=1024)
 def _rate(name: str, per_minute: int) -> Rate:
     return Rate(
         name=name,

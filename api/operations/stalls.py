@@ -66,9 +66,9 @@ class StallWatch:
                 continue
             reported_at, reported_beat = now, beat
             self._stalls.inc()
-            _log.warning("event loop stalled", stalled_seconds=round(late, 3), stack=self._stack())
+            _log.warning("event loop stalled", stalled_seconds=round(late, 3), frames=self._frames())
 
-    def _stack(self) -> list[str]:
+    def _frames(self) -> list[str]:
         frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the documented way to see another thread
         if frame is None:
             return []

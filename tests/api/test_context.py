@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from api.http.context import ClientAddresses, RequestIds, limit_key
+from api.http.context import ClientAddresses, RequestIds
+from kernel.addresses import limit_key
 
 PROXIES = ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")
 PEERS = st.ip_addresses().map(str)

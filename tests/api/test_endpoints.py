@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -68,6 +69,10 @@ async def no_struct(call: Call, body: dict[str, int]) -> None:
     raise NotImplementedError
 
 
+async def body_if_any(call: Call, body: Body | None) -> Answer:
+    return Answer(name="nobody" if body is None else str(body.a))
+
+
 async def echo(call: Call, path: Path) -> Answer:
     return Answer(name=path.name)
 
@@ -79,6 +84,9 @@ async def silent(call: Call) -> None:
 def test_a_signature_says_what_is_read() -> None:
     shape = shape_of(endpoint("POST", "/a", everything))
     assert (shape.body, shape.query, shape.path, shape.reply) == (Body, Query, Path, Answer)
+    assert shape.body_required
+    optional = shape_of(endpoint("POST", "/a", body_if_any))
+    assert (optional.body, optional.body_required) == (Body, False)
     bare = shape_of(endpoint("POST", "/a", nothing))
     assert (bare.body, bare.query, bare.path, bare.reply) == (None, None, None, None)
 
@@ -156,3 +164,51 @@ async def test_nothing_to_say_is_204_and_a_get_answers_head_too() -> None:
                 assert (answer.status, await answer.read()) == (204, b"")
         async with server.client.post("/silent") as answer:
             assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "name"), [(None, 200, "nobody"), ({"a": 1}, 200, "1"), ({}, 422, None), ({"b": 1}, 422, None)]
+)
+async def test_a_body_that_may_be_left_out_is_still_checked_when_it_is_there(
+    sent: object, status: int, name: str | None
+) -> None:
+    async with running(resources=[Resource("a", "A.", [endpoint("POST", "/a", body_if_any)])]) as server:
+        async with server.client.post("/a", json=sent) as answer:
+            assert answer.status == status
+            assert (await answer.json(content_type=None)).get("name") == name
+
+
+class ThingPath(Wire, frozen=True):
+    id: UUID
+
+
+async def change_thing(call: Call, path: ThingPath) -> Answer:
+    return Answer(name=str(path.id))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/things/new", 204),
+        ("PATCH", "/things/new", 405),
+        ("PATCH", "/things/old", 404),
+        ("PATCH", "/things/01890000-0000-7000-8000-000000000000", 200),
+        ("PATCH", "/things/0189000000007000800000000000000A", 200),
+        ("PATCH", "/things/01890000-0000-7000-8000-00000000000-", 404),
+    ],
+)
+async def test_what_stands_beside_ids_is_not_taken_for_one(method: str, path: str, status: int) -> None:
+    endpoints = [endpoint("GET", "/things/new", silent), endpoint("PATCH", "/things/{id}", change_thing)]
+    async with running(resources=[Resource("things", "T.", endpoints)]) as server:
+        async with server.client.request(method, path) as answer:
+            assert answer.status == status
+            if status == 405:
+                assert answer.headers["Allow"] == "GET,HEAD"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_endpoint_that_is_declared_twice_keeps_the_server_from_starting(method: str) -> None:
+    twice = [endpoint("GET", "/silent", silent), endpoint(method, "/silent", silent)]
+    with pytest.raises(ValueError, match="/silent is declared twice"):
+        async with running(resources=[Resource("silent", "S.", twice)]):
+            pass

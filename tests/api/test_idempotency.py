@@ -291,3 +291,11 @@ async def test_an_error_is_told_as_it_is_though_the_key_could_not_be_given_back(
         answer = await post(server, "/v1/notes", json={"title": ""})
     assert (answer.status, answer.code()) == (422, "validation_failed")
     assert [line["event"] for line in lines] == ["an Idempotency-Key was not given back"]
+
+
+async def test_who_reads_the_store_reads_no_answers(server: Running, store: Switchable) -> None:
+    first = await post(server, "/v1/notes", json={"title": "between the two of us"})
+    assert b"between the two of us" in first.body
+    kept = [entry.value for entry in store._real._table._entries.values()]
+    assert len(kept) == 1
+    assert b"between" not in kept[0]

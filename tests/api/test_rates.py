@@ -49,7 +49,11 @@ class Limited:
 
 
 def caller(address: str = "203.0.113.1", user: str | None = None) -> RequestContext:
-    return RequestContext("id", address, False, 0.0, principal=Principal(user, "user") if user else None)
+    return as_principal(Principal(user, "user") if user else None, address)
+
+
+def as_principal(principal: Principal | None, address: str = "203.0.113.1") -> RequestContext:
+    return RequestContext("id", address, False, 0.0, principal=principal)
 
 
 def test_every_limit_of_the_settings_is_a_rate_and_knows_what_an_outage_means() -> None:
@@ -57,7 +61,7 @@ def test_every_limit_of_the_settings_is_a_rate_and_knows_what_an_outage_means() 
     assert all(name in limiter for name in RATES)
     assert "no_such_limit" not in limiter
     assert set(RATES) | {"enabled", "body", "json_depth"} == set(Limits.__struct_fields__)
-    assert set(RATES) - FAIL_CLOSED == {"profile", "search", "messages", "calls", "storage", "default"}
+    assert set(RATES) - FAIL_CLOSED == {"profile", "search", "avatars", "messages", "calls", "storage", "default"}
 
 
 async def test_so_many_a_minute_and_then_no_more_until_time_has_passed() -> None:
@@ -90,6 +94,30 @@ async def test_whoever_signed_in_counts_as_themselves_wherever_they_are() -> Non
     assert await limited.how_many("search", caller("203.0.113.9", "ada")) == 0
     assert await limited.how_many("search", caller("203.0.113.1", "bob")) == 3
     assert await limited.how_many("search", caller("203.0.113.1")) == 3
+
+
+async def test_a_plan_multiplies_what_its_account_may_ask_but_not_how_often_it_may_guess() -> None:
+    limited, me = Limited(), as_principal(Principal("ada", "user", rate_factor=3))
+    assert await limited.how_many("search", me) == 9
+    assert me.headers["RateLimit-Limit"] == "9"
+    assert await limited.how_many("password", me) == 3
+    assert await limited.how_many("search", caller(user="bob")) == 3
+
+
+async def test_whoever_changes_plan_has_what_the_new_one_gives_and_not_one_more() -> None:
+    limited = Limited()
+    assert await limited.how_many("search", caller(user="ada"), tries=3) == 3
+    raised = await limited.how_many("search", as_principal(Principal("ada", "user", rate_factor=2)))
+    assert raised <= 6
+    assert await limited.how_many("search", caller(user="ada")) == 0
+
+
+async def test_a_service_has_one_bucket_of_the_size_its_key_says() -> None:
+    limited, key = Limited(), as_principal(Principal("k1", "service", rate=5))
+    assert [await limited.how_many(name, key) for name in ("search", "default", "messages")] == [5, 0, 0]
+    assert key.headers["RateLimit-Policy"] == '"service";q=5;w=60'
+    assert limited.count("rate_limited_total", limit="service") == 25.0
+    assert await limited.how_many("login", key) == 3
 
 
 async def test_an_account_has_a_limit_of_its_own_from_whatever_address() -> None:

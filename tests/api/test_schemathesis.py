@@ -6,8 +6,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from api.listening import bind
@@ -15,6 +18,7 @@ from api.serve import running_server
 from config.sections import Limits, Server, Settings, Telemetry
 from config.values import Secret
 from tests.api.serving import running
+from tests.worlds import Person, world
 
 EXAMPLES = 40
 # Nobody is to be refused for asking too often here.
@@ -22,7 +26,9 @@ UNLIMITED = Limits(enabled=False)
 TOKEN = "the-operators-token-of-this-test"
 TELEMETRY = Telemetry(metrics_token=Secret(TOKEN))
 # From elsewhere, so that being an operator takes the token: a program on this machine is one without.
-HEADERS = ("X-Forwarded-For: 203.0.113.1", f"Authorization: Bearer {TOKEN}")
+ELSEWHERE = "X-Forwarded-For: 203.0.113.1"
+# What would sign this person out. That it does is tested elsewhere.
+ENDS_THE_SESSION = ("auth_logout", "auth_end_session", "admin_log_out_user")
 NOT_CHECKED = (
     # A made-up cursor, or a key that came with another request before, is refused however well it is spelt.
     "positive_data_acceptance",
@@ -31,13 +37,18 @@ NOT_CHECKED = (
 )
 
 
-async def findings(url: str, directory: Path) -> str:
-    """Empty when nothing was found; the same examples on every run."""
+async def findings(
+    url: str, directory: Path, *, token: str = TOKEN, leave_out: Sequence[str] = (), only: Sequence[str] = ()
+) -> str:
+    """Empty when nothing was found; the same examples on every run. ``leave_out`` are names of operations, ``only``
+    of resources."""
     process = await asyncio.create_subprocess_exec(
         *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"),
         *("--checks=all", f"--exclude-checks={','.join(NOT_CHECKED)}", f"--max-examples={EXAMPLES}"),
         *("--generation-deterministic", "--no-color", "--continue-on-failure", "--warnings=off"),
-        *(f"--header={header}" for header in HEADERS),
+        *(f"--header={header}" for header in (ELSEWHERE, f"Authorization: Bearer {token}")),
+        *(f"--exclude-operation-id={name}" for name in leave_out),
+        *(f"--include-tag={name}" for name in only),
         cwd=directory,
         env={**os.environ, "NO_COLOR": "1"},
         stdout=asyncio.subprocess.PIPE,
@@ -47,16 +58,49 @@ async def findings(url: str, directory: Path) -> str:
     return "" if process.returncode == 0 else output.decode()
 
 
+def require_none(found: str) -> None:
+    if found:
+        pytest.fail(found, pytrace=False)
+
+
 @pytest.mark.slow
 async def test_one_of_everything_does_what_its_document_says(tmp_path: Path) -> None:
     async with running(limits=UNLIMITED, telemetry=TELEMETRY) as server:
-        assert await findings(server.url, tmp_path) == ""
+        require_none(await findings(server.url, tmp_path))
+
+
+@asynccontextmanager
+async def product(folder: Path) -> AsyncIterator[str]:
+    settings = Settings(server=Server(port=0, data_dir=str(folder / "data")), limits=UNLIMITED, telemetry=TELEMETRY)
+    sockets = bind(settings.server.host, 0)
+    secret = Secret("a secret of this test, long enough to be one")
+    async with running_server(settings, secret, sockets, access_log=None, announce=lambda line: None):
+        yield sockets.url
 
 
 @pytest.mark.slow
 async def test_the_product_does_what_its_document_says(tmp_path: Path) -> None:
-    settings = Settings(server=Server(port=0, data_dir=str(tmp_path / "data")), limits=UNLIMITED, telemetry=TELEMETRY)
-    sockets = bind(settings.server.host, 0)
-    secret = Secret("a secret of this test, long enough to be one")
-    async with running_server(settings, secret, sockets, access_log=None, announce=lambda line: None):
-        assert await findings(sockets.url, tmp_path) == ""
+    async with product(tmp_path) as url:
+        require_none(await findings(url, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_the_product_does_what_its_document_says_to_somebody_who_is_signed_in(tmp_path: Path) -> None:
+    async with product(tmp_path) as url, aiohttp.ClientSession(url) as session:
+        person = Person(session, email="ada@example.org", username="ada")
+        body = {"email": person.email, "username": person.username, "password": person.password}
+        assert (await person.post("/v1/auth/register", body)).status == 201
+        assert (await person.sign_in()).status == 200
+        require_none(await findings(url, tmp_path, token=str(person.token), leave_out=ENDS_THE_SESSION))
+        assert (await person.get("/v1/auth/profile")).status == 200, "it was signed in to the end"
+
+
+@pytest.mark.slow
+async def test_the_product_does_what_its_document_says_to_an_admin(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        root = await here.admin("root.one")
+        await here.person("ada")
+        resources, token = ("admin", "api-keys", "plans"), str(root.token)
+        require_none(await findings(here.url, tmp_path, token=token, leave_out=ENDS_THE_SESSION, only=resources))
+        assert (await root.get("/v1/admin/stats")).status == 200, "it was an admin to the end"

@@ -207,6 +207,31 @@ def test_a_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [["config", "check"], ["serve"]])
+@pytest.mark.parametrize(
+    ("written", "says"), [(None, "cannot be read: No such file"), ("rubbish", "is not a private key")]
+)
+def test_a_key_file_that_will_not_do_is_named_with_its_key_and_the_cure(
+    tmp_path: Path, command: list[str], written: str | None, says: str
+) -> None:
+    key = tmp_path / "key.pem"
+    if written is not None:
+        key.write_text(written)
+    done = subprocess.run(
+        [*PROGRAM, *command],
+        env=environment(tmp_path, free_port(), {"SECURECONNECT_IDENTITY_SIGNING_KEY_FILE": str(key)}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"identity.signing_key_file: '{key}' {says}" in done.stderr
+    assert "openssl genpkey" in done.stderr or written is None
+    assert "environment variable SECURECONNECT_IDENTITY_SIGNING_KEY_FILE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with served(tmp_path) as server:

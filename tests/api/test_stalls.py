@@ -25,7 +25,7 @@ async def test_a_stalled_loop_is_logged_with_the_stack_it_stands_in() -> None:
             dawdle(0.6)
             await asyncio.sleep(0.15)
     [line] = [line for line in lines if line["event"] == "event loop stalled"]
-    assert any("dawdle" in frame for frame in line["stack"])
+    assert any("dawdle" in frame for frame in line["frames"])
     assert line["stalled_seconds"] >= 0.1
     assert metrics.registry.get_sample_value("secureconnect_event_loop_stalls_total") == 1
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-ROOMS = ("kernel", "config", "adapters", "api")
+ROOMS = ("kernel", "config", "identity", "chat", "adapters", "api")
 """Packages of the product. A new one is added here, to the packages of the distribution and to the import rules."""
 
 OTHER_FOLDERS = frozenset({"tests", "tooling", "requirements", "docs", "docker", "benchmarks"})
@@ -55,6 +55,15 @@ def test_every_store_of_the_adapters_is_held_apart_from_the_others() -> None:
     (apart,) = [rule for rule in PROJECT["tool"]["importlinter"]["contracts"] if rule["type"] == "independence"]
     stores = {f"adapters.{path.parent.name}" for path in (ROOT / "adapters").glob("*/__init__.py")}
     assert stores <= set(apart["modules"])
+
+
+def test_the_image_is_made_of_every_room() -> None:
+    copied = {
+        line.split()[1].rstrip("/")
+        for line in (ROOT / "docker/Dockerfile").read_text().splitlines()
+        if line[:5] == "COPY "
+    }
+    assert set(ROOMS) <= copied
 
 
 def test_the_distribution_carries_every_room() -> None:

@@ -72,6 +72,7 @@ S3 = f'[objects]\naccess_key = "k"\nsecret_key = "{STRONG_PASSWORD}"\n'
         ('[mail]\nusername = "u"', "mail.password", "needed because mail.username is set"),
         ('[mail]\nsecurity = "none"\ntls_ca = "/ca"', "mail.tls_ca", "only when mail.security"),
         ('[telemetry]\notlp_endpoint = "otel:4318"', "telemetry.otlp_endpoint", "is not a URL such as"),
+        ('[identity]\nverifying_key_files = ["/k"]', "identity.verifying_key_files", "identity.signing_key_file"),
         (f'{PRODUCTION}allowed_origins = ["*"]', "server.allowed_origins", "does not allow every origin"),
         (f'{PRODUCTION}trusted_proxies = ["0.0.0.0/0"]', "server.trusted_proxies", "forge its address"),
         (f'{PRODUCTION}trusted_proxies = ["::/0"]', "server.trusted_proxies", "forge its address"),

@@ -95,9 +95,10 @@ def test_the_server_of_the_image_runs_unprivileged_and_its_health_check_passes(
             assert healthy, log.read_text()
         finally:
             # Becoming another user frees a process of dying with its parent, so unshare cannot see to it.
-            for process in psutil.Process(server.pid).children(recursive=True):
-                process.kill()
-            server.kill()
+            if server.poll() is None:
+                for process in psutil.Process(server.pid).children(recursive=True):
+                    process.kill()
+                server.kill()
             server.wait()
     owners = {path.stat().st_uid for path in (root.directory / "data").rglob("*")}
     assert owners == {int(stage.user.partition(":")[0])}

@@ -26,13 +26,29 @@ from sqlalchemy.sql import ClauseElement
 from adapters import sql
 from adapters.sql import migrate, migrations
 from adapters.sql.engine import Database
+from adapters.sql.identity.blocks import SqlBlocks
+from adapters.sql.identity.friendlists import SqlFriendLists
+from adapters.sql.identity.friends import SqlFriends
+from adapters.sql.identity.prekeys import SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
+from adapters.sql.identity.search import SqlSearch
+from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.messagelog import SqlMessageLog
 from adapters.sql.metadata import metadata
 from adapters.sql.migrate import upgrade
+from identity.blocks import Block
+from identity.friends import Friendship, Standing
+from identity.keydirectory import ChangeKind, Device, KeyChange
+from identity.prekeys import OneTimeKey, SignedKey
+from identity.search import Question
+from identity.second_factor import Factor
 from kernel.clock import SystemClock
 from kernel.ids import IdGenerator
 from kernel.messagelog import LogEntry
+from kernel.units import Transaction
 from tests.adapters.sql.relational import opened, settings_for
+from tests.adapters.sql.tour_of_administration import tour_of_administration
+from tests.adapters.sql.tour_of_conversations import tour_of_the_conversations
+from tests.adapters.sql.tour_of_datarights import tour_of_the_data_rights
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DIALECTS: Mapping[str, Dialect] = {
@@ -110,9 +126,81 @@ async def tour_of_the_upgrade_lease(database: Database) -> None:
         await database.units.write(lambda unit: unit.connection.execute(migrate._renew(holder, 0.0)))
 
 
+async def tour_of_the_second_factor(database: Database) -> None:
+    factors, codes, account = SqlFactors(), SqlRecoveryCodes(), UUID(int=1)
+
+    async def every_operation(unit: Transaction) -> None:
+        await factors.offer(unit, Factor(account, b"sealed", 0.0))
+        await factors.get(unit, account)
+        await factors.confirm(unit, account, step=1, at=0.0)
+        await factors.use(unit, account, 2)
+        await codes.replace(unit, account, [b"one", b"two"])
+        await codes.use(unit, account, b"one")
+        await factors.remove(unit, account)
+
+    await database.units.write(every_operation)
+
+
+async def tour_of_the_key_directory(database: Database) -> None:
+    devices, one_time, retired, changes = SqlKeyDevices(), SqlOneTimeKeys(), SqlRetiredKeys(), SqlKeyChanges()
+    account, entry = UUID(int=1), UUID(int=2)
+    device = Device(account, "phone", b"identity", SignedKey(1, b"signed", b"signature"), 1.0, 1.0)
+
+    async def visit(unit: Transaction) -> None:
+        await devices.put(unit, device)
+        await devices.get(unit, account, "phone")
+        await one_time.add(unit, account, "phone", [OneTimeKey(1, b"one"), OneTimeKey(2, b"two")])
+        await retired.add(unit, device, 2.0, forget_before=1.0)
+        await retired.of(unit, account, "phone", since=1.0)
+        await changes.add(unit, KeyChange(entry, account, "phone", ChangeKind.ADDED, "fingerprint"))
+        await changes.latest(unit, account, "phone")
+        await changes.count(unit, account, since=entry)
+        await changes.page(unit, account, before=None, limit=10)
+        await changes.page(unit, account, before=entry, limit=10)
+        await devices.remove(unit, account, "phone")
+
+    await database.units.write(visit)
+
+
+async def tour_of_the_acquaintances(database: Database) -> None:
+    friends, lists, blocks, search = SqlFriends(), SqlFriendLists(), SqlBlocks(), SqlSearch()
+    ada, bob = UUID(int=1), UUID(int=2)
+
+    async def visit(unit: Transaction) -> None:
+        await friends.put(unit, Friendship(ada, bob, False, 1.0))
+        await friends.get(unit, ada, bob)
+        await friends.friends_of(unit, ada)
+        for standing in (Standing.ACCEPTED, Standing.INCOMING, Standing.OUTGOING):
+            await lists.page(unit, ada, standing, before=None, limit=10)
+            await lists.count(unit, ada, standing)
+        await lists.page(unit, ada, Standing.ACCEPTED, before=(1.0, bob), limit=10)
+        await lists.standings(unit, ada, [bob])
+        await lists.suggested(unit, ada, before=None, limit=10)
+        await lists.suggested(unit, ada, before=(1, bob), limit=10)
+        await friends.remove(unit, ada, bob)
+        await blocks.add(unit, Block(ada, bob, 1.0), most=10)
+        await blocks.by(unit, ada, bob)
+        await blocks.between(unit, ada, [bob])
+        await blocks.page(unit, ada, before=None, limit=10)
+        await blocks.page(unit, ada, before=(1.0, bob), limit=10)
+        await blocks.remove(unit, ada, bob)
+        await search.by_words(unit, ada, Question(["one"], "one"), after=None, limit=10)
+        await search.by_words(unit, ada, Question(["one", "two"], "one two"), after=("one", bob), limit=10)
+        await search.by_email(unit, ada, "bob@example.org", confirmed=False)
+        await search.by_email(unit, ada, "bob@example.org", confirmed=True)
+
+    await database.units.write(visit)
+
+
 TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
+    "acquaintances": tour_of_the_acquaintances,
+    "administration": tour_of_administration,
+    "conversations": tour_of_the_conversations,
+    "datarights": tour_of_the_data_rights,
     "messagelog": tour_of_the_message_log,
+    "prekeys": tour_of_the_key_directory,
     "migrate": tour_of_the_upgrade_lease,
+    "second_factor": tour_of_the_second_factor,
 }
 
 

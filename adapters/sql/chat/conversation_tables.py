@@ -1,0 +1,74 @@
+"""The tables of conversations and of who is in them, and their rows as records."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Row, Table, UniqueConstraint
+
+from adapters.sql.metadata import Bytes, Id, Integer, Moment, Text, metadata
+from chat.membership import Member, Role
+from chat.mode import Mode, Policy
+from chat.records import Conversation, Face, Kind
+
+CONVERSATIONS = Table(
+    "conversations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("pair", Bytes),
+    Column("title", Text),
+    Column("description", Text),
+    # Title and description as they are searched.
+    Column("words", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("mode_version", Integer, nullable=False),
+    Column("mode_policy", Text, nullable=False),
+    Column("ai_enabled", Boolean, nullable=False),
+    Column("recording_enabled", Boolean, nullable=False),
+    Column("retention", Integer),
+    Column("is_public", Boolean, nullable=False),
+    Column("allow_invites", Boolean, nullable=False),
+    Column("max_members", Integer, nullable=False),
+    Column("member_count", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_message_at", Moment),
+    Column("avatar", Text),
+    UniqueConstraint("pair"),
+    Index(None, "is_public"),
+)
+MEMBERS = Table(
+    "conversation_members",
+    metadata,
+    Column("conversation", Id, nullable=False),
+    Column("person", Id, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("joined_at", Moment, nullable=False),
+    Column("last_read", Id),
+    PrimaryKeyConstraint("conversation", "person"),
+    Index(None, "person"),
+    Index(None, "conversation", "joined_at", "person"),
+)
+
+_KINDS = {"kind": Kind, "mode": Mode, "mode_policy": Policy}
+_FIELDS = [column.name for column in CONVERSATIONS.c if column.name != "words"]
+
+
+def conversation_of(row: Row[Any]) -> Conversation:
+    fields = {name: getattr(row, name) for name in _FIELDS}
+    return Conversation(**fields | {name: kind(fields[name]) for name, kind in _KINDS.items()})
+
+
+def conversation_values(conversation: Conversation) -> dict[str, object]:
+    fields = {name: getattr(conversation, name) for name in _FIELDS}
+    return fields | {name: fields[name].value for name in _KINDS}
+
+
+def member_of(row: Row[Any], conversation: UUID) -> Member:
+    """Of columns with the names that they have in the table."""
+    return Member(conversation, row.person, Role(row.role), row.joined_at, row.last_read)
+
+
+def face_of(row: Row[Any]) -> Face:
+    return Face(row.person, row.username, row.display_name, row.avatar)

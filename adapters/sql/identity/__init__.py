@@ -1,0 +1,1 @@
+"""What identity/ keeps in the relational store: one module a port, its tables beside it."""

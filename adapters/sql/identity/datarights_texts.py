@@ -1,0 +1,129 @@
+"""Where people are named inside text or bytes, which no index finds: jobs, and details of the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, delete, select, union, update
+
+from adapters.sql.datarights import rows_since
+from adapters.sql.identity.accounts import ACCOUNTS
+from adapters.sql.identity.audit import AUDIT
+from adapters.sql.identity.datarights_stores import ERASURES
+from adapters.sql.identity.sessions import LINKS
+from adapters.sql.jobs_tables import JOBS, State
+from adapters.sql.units import sql_of
+from identity.avatars import DROP_JOB, Drop
+from identity.credentials import FORGOTTEN_PASSWORD_JOB
+from kernel.datarights import NamedObject
+from kernel.mail import Mail
+from kernel.mailqueue import MAIL_JOB
+from kernel.units import Transaction, UnitsOfWork
+
+LOOK_AGAIN_SECONDS = 0.1
+
+# The kinds of jobs that name a person, and where.
+NAMED_IN: Final[Mapping[str, Callable[[bytes], str]]] = {
+    MAIL_JOB: lambda payload: msgspec.msgpack.decode(payload, type=Mail).to,
+    FORGOTTEN_PASSWORD_JOB: lambda payload: payload.decode(),
+    DROP_JOB: lambda payload: str(msgspec.json.decode(payload, type=Drop).account),
+}
+
+
+class Addresses:
+    """Where mail about somebody goes: their address, also when their account is gone already, and those that links were
+    sent to."""
+
+    def __init__(self, units: UnitsOfWork) -> None:
+        self._units = units
+
+    async def of(self, person: UUID) -> frozenset[str]:
+        address = select(ACCOUNTS.c.email).where(ACCOUNTS.c.id == person)
+        erased = select(ERASURES.c.address).where(ERASURES.c.person == person, ERASURES.c.address.is_not(None))
+        linked = select(LINKS.c.about).where(LINKS.c.account == person, LINKS.c.about != "")
+
+        async def read(unit: Transaction) -> frozenset[str]:
+            return frozenset((await sql_of(unit).connection.execute(union(address, erased, linked))).scalars())
+
+        return await self._units.read(read)
+
+
+class WaitingJobs:
+    """kernel.datarights.PersonalThings: jobs that carry somebody's address or id, also those that failed for good."""
+
+    name = "jobs"
+
+    def __init__(self, units: UnitsOfWork, addresses: Addresses) -> None:
+        self._units = units
+        self._addresses = addresses
+
+    async def objects(self, person: UUID) -> Sequence[NamedObject]:
+        return []
+
+    async def erase(self, person: UUID) -> int:
+        """Those that run at this moment are waited for: what they do would come after it was looked for."""
+        names = {str(person), *await self._addresses.of(person)}
+        columns, such = [JOBS.c.kind, JOBS.c.payload], JOBS.c.kind.in_(NAMED_IN)
+        erased = 0
+        async for rows in rows_since(self._units, person, JOBS.c.id, columns, such):
+            # Finished ones have no payload any more.
+            theirs = [row.id for row in rows if row.payload and NAMED_IN[row.kind](row.payload) in names]
+            erased += await self._remove(theirs)
+            while await self._are_running(theirs):
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                erased += await self._remove(theirs)
+        return erased
+
+    async def _are_running(self, jobs: Sequence[UUID]) -> bool:
+        running = select(JOBS.c.id).where(JOBS.c.id.in_(jobs), JOBS.c.state == State.CLAIMED).limit(1)
+
+        async def read(unit: Transaction) -> bool:
+            return (await sql_of(unit).connection.execute(running)).first() is not None
+
+        return bool(jobs) and await self._units.read(read)
+
+    async def _remove(self, jobs: Sequence[UUID]) -> int:
+        gone = delete(JOBS).where(JOBS.c.id.in_(jobs), JOBS.c.state.in_((State.QUEUED, State.DEAD)))
+
+        async def work(unit: Transaction) -> int:
+            return (await sql_of(unit).connection.execute(gone)).rowcount
+
+        return await self._units.write(work) if jobs else 0
+
+
+class AuditDetails:
+    """kernel.datarights.PersonalThings: entries whose details name somebody get the pseudonym in their place."""
+
+    name = "audit_details"
+
+    def __init__(self, units: UnitsOfWork, pseudonym: Callable[[UUID], str]) -> None:
+        self._units = units
+        self._pseudonym = pseudonym
+
+    async def objects(self, person: UUID) -> Sequence[NamedObject]:
+        return []
+
+    async def erase(self, person: UUID) -> int:
+        erased = 0
+        async for rows in rows_since(self._units, person, AUDIT.c.id, [AUDIT.c.details]):
+            for row in rows:
+                renamed = self._renamed(row, person)
+                if renamed != row.details:
+                    await self._put(row.id, renamed)
+                    erased += 1
+        return erased
+
+    def _renamed(self, row: Row[Any], person: UUID) -> dict[str, str]:
+        pseudonym = self._pseudonym(person)
+        return {
+            name: value.replace(str(person), pseudonym).replace(person.hex, pseudonym)
+            for name, value in row.details.items()
+        }
+
+    async def _put(self, entry: UUID, details: dict[str, str]) -> None:
+        change = update(AUDIT).where(AUDIT.c.id == entry).values(details=details)
+        await self._units.write(lambda unit: sql_of(unit).connection.execute(change))

@@ -1,0 +1,1 @@
+"""The pages that mailed links lead to: small, self-contained, and silent about whose link it was."""

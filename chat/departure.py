@@ -1,0 +1,48 @@
+"""Somebody goes. What follows from that is the same whether they leave, are put out, or their account is erased: the
+owner's place is filled, an open question about the mode is looked at again, and nobody leaves an empty room behind."""
+
+from __future__ import annotations
+
+from chat.membership import Member, Role, successor
+from chat.modes import Modes
+from chat.news import News
+from chat.pictures import Ending
+from chat.ports import MemberLists, MemberStore
+from chat.records import Conversation
+from kernel.units import Transaction
+
+
+class Departure:
+    def __init__(self, *, ending: Ending, members: MemberStore, member_lists: MemberLists, modes: Modes) -> None:
+        self._ending = ending
+        self._members = members
+        self._member_lists = member_lists
+        self._modes = modes
+
+    async def leave(self, unit: Transaction, news: News, conversation: Conversation, member: Member) -> None:
+        left = await self._go(unit, news, conversation, member, change="member_left", by=member)
+        if left:
+            people = [other.person for other in left]
+            await self._modes.after_leaving(unit, news, conversation, member.person, members=people)
+
+    async def put_out(
+        self, unit: Transaction, news: News, conversation: Conversation, member: Member, *, by: Member
+    ) -> None:
+        left = await self._go(unit, news, conversation, member, change="member_removed", by=by)
+        await self._modes.withdraw(unit, news, conversation, members=[other.person for other in left])
+
+    async def _go(
+        self, unit: Transaction, news: News, conversation: Conversation, member: Member, *, change: str, by: Member
+    ) -> list[Member]:
+        """Those who stay."""
+        await self._members.remove(unit, conversation.id, member.person)
+        left = list(await self._member_lists.all(unit, conversation.id))
+        people = [other.person for other in left]
+        news.add([*people, member.person], conversation.id, change, user_id=member.person, by=by.person)
+        if not left:
+            await self._ending.end(unit, conversation.id)
+        heir = successor(left) if member.role is Role.OWNER else None
+        if heir is not None:
+            await self._members.set_role(unit, conversation.id, heir.person, Role.OWNER)
+            news.add(people, conversation.id, "owner_changed", user_id=heir.person, by=member.person)
+        return left

@@ -1,0 +1,269 @@
+"""Settings of a conversation, its mode among them, and the rounds of consent. The rules are ``chat.mode``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from msgspec import UNSET, UnsetType
+
+from chat import mode as rules
+from chat.membership import Action, Role, require
+from chat.mode import Features, Mode, Policy, Round, RoundState, Wish
+from chat.news import News, Newsroom
+from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, RoundStore
+from chat.records import Conversation, Listed, Seat
+from chat.seats import no_conversation, seat_for
+from identity.audit import SYSTEM
+from kernel.clock import Clock
+from kernel.cursors import Page, decode_cursor, encode_cursor
+from kernel.errors import Conflict, NotFound, Unprocessable
+from kernel.ids import IdGenerator
+from kernel.units import Transaction, UnitsOfWork
+
+ROUNDS = "mode proposals"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChange:
+    """What is left out stays; a ``retention`` of None keeps messages for ever."""
+
+    wish: Wish = rules.UNCHANGED
+    policy: Policy | None = None
+    retention: int | UnsetType | None = UNSET
+
+
+class Modes:
+    def __init__(
+        self,
+        *,
+        units: UnitsOfWork,
+        newsroom: Newsroom,
+        store: ConversationStore,
+        lists: ConversationLists,
+        member_lists: MemberLists,
+        rounds: RoundStore,
+        audit: Audit,
+        ids: IdGenerator,
+        clock: Clock,
+    ) -> None:
+        self._units = units
+        self._newsroom = newsroom
+        self._store = store
+        self._lists = lists
+        self._member_lists = member_lists
+        self._rounds = rounds
+        self._audit = audit
+        self._ids = ids
+        self._clock = clock
+
+    async def mode_of(self, unit: Transaction, conversation: UUID) -> Mode:
+        """For other rooms, within their unit: it is still so when that commits. Raises NotFound."""
+        found = await self._store.get(unit, conversation)
+        if found is None:
+            raise no_conversation()
+        return found.mode
+
+    async def change_settings(self, conversation: UUID, person: UUID, change: SettingsChange) -> Listed:
+        """Raises NotFound, Forbidden; Unprocessable ``mode_contradiction``, ``consent_required``,
+        ``policy_after_joining`` or ``direct_conversation``."""
+
+        async def work(unit: Transaction, news: News) -> Listed | None:
+            seat = await seat_for(self._store, unit, conversation, person, Action.CHANGE_SETTINGS)
+            members = await self._people_in(unit, conversation)
+            before = seat.conversation
+            after = await self._with_policy(unit, seat, change.policy)
+            if not isinstance(change.retention, UnsetType):
+                after = replace(after, retention=change.retention)
+            features = rules.wished(after.features, change.wish)
+            if features.mode is not before.mode:
+                seat = replace(seat, conversation=after)
+                after = await self._change_at_once(unit, news, seat, features, members=members)
+            elif features != before.features:
+                after = after.under(features)
+                await self._record(unit, person, "features", before, **_flags(features))
+            if after != before:
+                await self._store.put(unit, after)
+                news.add(members, conversation, "settings_changed", by=person)
+            return await self._lists.one(unit, conversation, person)
+
+        found = await self._newsroom.write(work)
+        if found is None:
+            raise no_conversation()
+        return found
+
+    async def propose(self, conversation: UUID, person: UUID, mode: Mode) -> Round:
+        """Ask everybody. Raises NotFound, Forbidden, Unprocessable ``consent_not_needed``, Conflict ``round_open`` or
+        ``mode_already``."""
+
+        async def work(unit: Transaction, news: News) -> Round:
+            seat = await seat_for(self._store, unit, conversation, person, Action.PROPOSE_MODE)
+            now = self._clock.now()
+            asked = rules.proposed(self._ids.next(), conversation, mode=mode, by=person, now=now)
+            if seat.conversation.mode is mode:
+                raise Conflict(f"This conversation is {mode.value} already.", code="mode_already")
+            earlier = await self._rounds.open_in(unit, conversation)
+            if earlier is not None:
+                ended = earlier.at(now)
+                if ended.state is RoundState.OPEN:
+                    raise Conflict("There is an open proposal; it is to be answered first.", code="round_open")
+                await self._rounds.put(unit, ended, before=earlier)
+            members = await self._people_in(unit, conversation)
+            result = rules.settled(asked, members, now)
+            await self._rounds.add(unit, result)
+            await self._record(unit, person, "mode_proposal", seat.conversation, proposal=str(asked.id), to=mode.value)
+            details = {"proposal_id": asked.id, "mode": mode.value, "by": person}
+            news.add(members, conversation, "mode_proposed", **details)
+            await self._conclude(unit, news, seat.conversation, result, members=members)
+            return result
+
+        return await self._newsroom.write(work)
+
+    async def answer(self, conversation: UUID, person: UUID, proposal: UUID, *, consents: bool) -> Round:
+        """Raises NotFound, Conflict ``round_over``."""
+
+        async def work(unit: Transaction, news: News) -> Round:
+            seat = await seat_for(self._store, unit, conversation, person, Action.CONSENT)
+            asked = await self._rounds.get(unit, conversation, proposal)
+            if asked is None:
+                raise _no_proposal()
+            members = await self._people_in(unit, conversation)
+            result = rules.answered(asked, person, consents=consents, members=members, now=self._clock.now())
+            await self._rounds.put(unit, result, before=asked)
+            said = "consent" if consents else "refuse"
+            await self._record(unit, person, "mode_answer", seat.conversation, proposal=str(proposal), answer=said)
+            news.add(members, conversation, "mode_answered", proposal_id=proposal, user_id=person, answer=said)
+            await self._conclude(unit, news, seat.conversation, result, members=members)
+            return result
+
+        return await self._newsroom.write(work)
+
+    async def proposal(self, conversation: UUID, person: UUID, proposal: UUID) -> Round:
+        """As it stands now. Raises NotFound."""
+
+        async def look(unit: Transaction) -> Round | None:
+            await seat_for(self._store, unit, conversation, person)
+            return await self._rounds.get(unit, conversation, proposal)
+
+        found = await self._units.read(look)
+        if found is None:
+            raise _no_proposal()
+        return found.at(self._clock.now())
+
+    async def proposals(self, conversation: UUID, person: UUID, *, cursor: str | None, limit: int) -> Page[Round]:
+        """Who was asked for what and who said what, the latest first. Raises NotFound, Malformed ``bad_cursor``."""
+        before = None if cursor is None else decode_cursor(ROUNDS, cursor, UUID)
+
+        async def look(unit: Transaction) -> Sequence[Round]:
+            await seat_for(self._store, unit, conversation, person)
+            return await self._rounds.page(unit, conversation, before=before, most=limit + 1)
+
+        found = await self._units.read(look)
+        now = self._clock.now()
+        shown = [asked.at(now) for asked in found[:limit]]
+        return Page(shown, encode_cursor(ROUNDS, shown[-1].id) if len(found) > limit else None)
+
+    async def after_leaving(
+        self, unit: Transaction, news: News, conversation: Conversation, person: UUID, *, members: Collection[UUID]
+    ) -> None:
+        """``person`` is no longer asked; ``members`` are those who stay."""
+        asked = await self._rounds.open_in(unit, conversation.id)
+        if asked is not None:
+            result = rules.after_leaving(asked, person, members=members, now=self._clock.now())
+            await self._rounds.put(unit, result, before=asked)
+            await self._conclude(unit, news, conversation, result, members=members)
+
+    async def withdraw(
+        self, unit: Transaction, news: News, conversation: Conversation, *, members: Collection[UUID]
+    ) -> None:
+        asked = await self._rounds.open_in(unit, conversation.id)
+        if asked is not None:
+            result = rules.withdrawn(asked, self._clock.now())
+            await self._rounds.put(unit, result, before=asked)
+            await self._conclude(unit, news, conversation, result, members=members)
+
+    async def _with_policy(self, unit: Transaction, seat: Seat, policy: Policy | None) -> Conversation:
+        found = seat.conversation
+        if policy is None or policy is found.mode_policy:
+            return found
+        require(seat.member.role, Action.SET_POLICY)
+        if not rules.may_become(policy, members=found.member_count):
+            raise Unprocessable(
+                "That the owner decides is settled before anybody else joins; ask for consent instead.",
+                code="policy_after_joining",
+            )
+        await self._record(unit, seat.member.person, "mode_policy", found, to=policy.value)
+        return replace(found, mode_policy=policy)
+
+    async def _change_at_once(
+        self, unit: Transaction, news: News, seat: Seat, features: Features, *, members: Collection[UUID]
+    ) -> Conversation:
+        found, person = seat.conversation, seat.member.person
+        if rules.needs_consent(
+            features.mode,
+            direct=found.is_direct,
+            by_owner=seat.member.role is Role.OWNER,
+            policy=found.mode_policy,
+            members=found.member_count,
+        ):
+            raise Unprocessable(
+                "Everybody here is asked first: make a proposal at .../mode/proposals.", code="consent_required"
+            )
+        await self.withdraw(unit, news, found, members=members)
+        if features.mode is Mode.INTELLIGENT:
+            made = rules.decided(self._ids.next(), found.id, mode=features.mode, by=person, now=self._clock.now())
+            await self._rounds.add(unit, made)
+        return await self._switched(unit, news, found, features, by=person, members=members)
+
+    async def _conclude(
+        self, unit: Transaction, news: News, conversation: Conversation, asked: Round, *, members: Collection[UUID]
+    ) -> None:
+        """What follows from how a round stands now."""
+        if asked.state is RoundState.OPEN:
+            return
+        state = asked.state.value
+        news.add(members, conversation.id, "mode_proposal_ended", proposal_id=asked.id, state=state)
+        if asked.state is RoundState.ACCEPTED:
+            by = asked.proposed_by
+            changed = await self._switched(
+                unit, news, conversation, Features(asked.mode), by=by, members=members, proposal=str(asked.id)
+            )
+            await self._store.put(unit, changed)
+
+    async def _switched(
+        self,
+        unit: Transaction,
+        news: News,
+        found: Conversation,
+        features: Features,
+        *,
+        by: UUID | None,
+        members: Collection[UUID],
+        **details: str,
+    ) -> Conversation:
+        after = replace(found.under(features), mode_version=found.mode_version + 1)
+        version, to = after.mode_version, after.mode.value
+        await self._record(
+            unit, by, "mode", found, **{"from": found.mode.value}, to=to, version=str(version), **details
+        )
+        news.add(members, found.id, "mode_changed", mode=to, mode_version=version, by=by)
+        return after
+
+    async def _record(
+        self, unit: Transaction, person: UUID | None, what: str, conversation: Conversation, **details: str
+    ) -> None:
+        actor = SYSTEM if person is None else str(person)
+        action, subject = f"conversation.{what}", str(conversation.id)
+        await self._audit.record(unit, actor=actor, action=action, subject=subject, details=details)
+
+    async def _people_in(self, unit: Transaction, conversation: UUID) -> list[UUID]:
+        return [member.person for member in await self._member_lists.all(unit, conversation)]
+
+
+def _flags(features: Features) -> dict[str, str]:
+    return {"ai": str(features.ai_enabled).lower(), "recording": str(features.recording_enabled).lower()}
+
+
+def _no_proposal() -> NotFound:
+    return NotFound("There is no such proposal.")

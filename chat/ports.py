@@ -1,0 +1,141 @@
+"""What conversations need of others: stores that take part in a unit of work, people, audit, announcements."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from chat.membership import Member, Role
+from chat.mode import Round
+from chat.records import Conversation, Face, Invite, Listed, Seat
+from kernel.units import Transaction
+
+
+class ConversationStore(Protocol):
+    async def add(self, unit: Transaction, conversation: Conversation) -> None:
+        """Of two units that add the same pair one finds the other's when it is run again."""
+        ...
+
+    async def put(self, unit: Transaction, conversation: Conversation) -> None:
+        """Write what is changed by people: neither the count of members nor when it was last active."""
+        ...
+
+    async def remove(self, unit: Transaction, conversation: UUID) -> None:
+        """With everything in it."""
+        ...
+
+    async def get(self, unit: Transaction, conversation: UUID) -> Conversation | None: ...
+
+    async def seat(self, unit: Transaction, conversation: UUID, person: UUID) -> Seat | None:
+        """None for whoever is not a member."""
+        ...
+
+
+class ConversationLists(Protocol):
+    """Each of them is one query."""
+
+    async def one(self, unit: Transaction, conversation: UUID, viewer: UUID) -> Listed | None:
+        """None for whoever is not a member."""
+        ...
+
+    async def between(self, unit: Transaction, pair: bytes, viewer: UUID) -> Listed | None: ...
+
+    async def of(
+        self, unit: Transaction, viewer: UUID, *, before: tuple[float, UUID] | None, most: int
+    ) -> Sequence[Listed]:
+        """The latest active first, strictly after the position ``before``."""
+        ...
+
+    async def public(
+        self, unit: Transaction, viewer: UUID, words: str, *, before: tuple[float, UUID] | None, most: int
+    ) -> Sequence[Listed]:
+        """Public groups whose title or description has ``words`` in it, whatever their case."""
+        ...
+
+
+class MemberStore(Protocol):
+    async def add(self, unit: Transaction, conversation: UUID, members: Sequence[Member]) -> frozenset[UUID]:
+        """Who of them was not there before. Raises Conflict ``conversation_full``."""
+        ...
+
+    async def remove(self, unit: Transaction, conversation: UUID, person: UUID) -> bool: ...
+
+    async def set_role(self, unit: Transaction, conversation: UUID, person: UUID, role: Role) -> None: ...
+
+
+class MemberLists(Protocol):
+    async def get(self, unit: Transaction, conversation: UUID, person: UUID) -> Member | None: ...
+
+    async def all(self, unit: Transaction, conversation: UUID) -> Sequence[Member]: ...
+
+    async def page(
+        self, unit: Transaction, conversation: UUID, *, after: tuple[float, UUID] | None, most: int
+    ) -> Sequence[tuple[Member, Face]]:
+        """The longest-standing first."""
+        ...
+
+    async def faces(
+        self, unit: Transaction, conversation: UUID, people: Collection[UUID]
+    ) -> Sequence[tuple[Member, Face]]: ...
+
+
+class InviteStore(Protocol):
+    async def add(self, unit: Transaction, invite: Invite, *, most: int) -> None:
+        """Those of the conversation that have expired by then are gone. Raises Unprocessable ``too_many_invites`` when
+        ``most`` are left."""
+        ...
+
+    async def find(self, unit: Transaction, digest: bytes) -> Invite | None: ...
+
+    async def use(self, unit: Transaction, invite: UUID, now: float) -> bool:
+        """Count one use; False when it has expired or has none left."""
+        ...
+
+    async def page(self, unit: Transaction, conversation: UUID, *, before: UUID | None, most: int) -> Sequence[Invite]:
+        """The latest first."""
+        ...
+
+    async def remove(self, unit: Transaction, conversation: UUID, invite: UUID) -> bool: ...
+
+
+class RoundStore(Protocol):
+    async def add(self, unit: Transaction, asked: Round) -> None:
+        """There is at most one open round in a conversation."""
+        ...
+
+    async def put(self, unit: Transaction, asked: Round, *, before: Round) -> None:
+        """Write how it stands, and the answers that ``before`` does not have."""
+        ...
+
+    async def open_in(self, unit: Transaction, conversation: UUID) -> Round | None:
+        """The one that nobody has ended; it may have expired."""
+        ...
+
+    async def get(self, unit: Transaction, conversation: UUID, identifier: UUID) -> Round | None: ...
+
+    async def page(self, unit: Transaction, conversation: UUID, *, before: UUID | None, most: int) -> Sequence[Round]:
+        """The latest first."""
+        ...
+
+
+class Reach(Protocol):
+    async def reachable(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> frozenset[UUID]:
+        """Those of ``others`` who are there, active, and not blocked by ``person`` nor blocking them."""
+        ...
+
+    async def blocked(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> frozenset[UUID]:
+        """Those of ``others`` who have blocked ``person``, or whom ``person`` has blocked."""
+        ...
+
+
+class Audit(Protocol):
+    async def record(
+        self, unit: Transaction, *, actor: str, action: str, subject: str, details: Mapping[str, str] = ...
+    ) -> None: ...
+
+
+class Announcements(Protocol):
+    async def to(self, people: Collection[UUID], kind: str, data: Mapping[str, object]) -> None:
+        """To each of them who listens now; never fails."""
+        ...

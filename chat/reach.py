@@ -1,0 +1,27 @@
+"""Whom somebody may bring into a conversation, by what identity/ knows of people."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from identity.accounts import AccountStore, State
+from identity.blocks import BlockStore
+from kernel.units import Transaction
+
+
+class Reachability:
+    """chat.ports.Reach."""
+
+    def __init__(self, accounts: AccountStore, blocks: BlockStore) -> None:
+        self._accounts = accounts
+        self._blocks = blocks
+
+    async def reachable(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> frozenset[UUID]:
+        if not others:
+            return frozenset()
+        found = await self._accounts.many(unit, others)
+        active = frozenset(other for other, account in found.items() if account.state is State.ACTIVE)
+        return active - await self.blocked(unit, person, active)
+
+    async def blocked(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> frozenset[UUID]:
+        return await self._blocks.between(unit, person, others)

@@ -1,0 +1,230 @@
+"""Asking for friendship, answering, and ending it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Protocol
+from uuid import UUID
+
+from msgspec import Meta
+
+from identity.accounts import Account, AccountStore, State
+from identity.announcements import Announcer
+from identity.blocks import BlockStore
+from identity.friends import NEWS, TRANSITIONS, Friendship, FriendStore, Standing, Step
+from identity.visibility import Askers
+from kernel.clock import Clock
+from kernel.cursors import Page, decode_cursor, encode_cursor
+from kernel.errors import Conflict, Forbidden, NotFound, Unprocessable
+from kernel.units import Transaction, UnitsOfWork
+
+# Suggestions look at the friends of one's friends: this bounds what one of them costs.
+MAX_FRIENDS = 1000
+# Requests that wait for an answer.
+MAX_REQUESTS = 200
+
+# What a cursor may hold: a count, or microseconds since 1970, as stores keep moments.
+Whole = Annotated[int, Meta(ge=0, le=2**53)]
+MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Acquaintance:
+    """Somebody, and where one stands with them; ``since`` is None for nobody in particular."""
+
+    account: Account
+    standing: Standing
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    account: Account
+    mutual_friends: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    before: Standing
+    after: Standing
+    since: float
+
+
+class FriendLists(Protocol):
+    async def page(
+        self, unit: Transaction, person: UUID, standing: Standing, *, before: tuple[float, UUID] | None, limit: int
+    ) -> Sequence[Acquaintance]:
+        """The latest first, from behind the position ``before`` (since when, who)."""
+        ...
+
+    async def count(self, unit: Transaction, person: UUID, standing: Standing) -> int: ...
+
+    async def standings(self, unit: Transaction, person: UUID, others: Collection[UUID]) -> Mapping[UUID, Friendship]:
+        """Those of ``others`` whom ``person`` has a friendship or a request with."""
+        ...
+
+    async def suggested(
+        self, unit: Transaction, person: UUID, *, before: tuple[int, UUID] | None, limit: int
+    ) -> Sequence[Suggestion]:
+        """Friends of friends who let others find them, with whom there is neither friendship, request nor block;
+        those with the most friends in common first, from behind the position ``before`` (how many, who)."""
+        ...
+
+
+async def take_step(
+    store: FriendStore, unit: Transaction, person: UUID, other: UUID, *, step: Step, now: float
+) -> Change:
+    """Raises NotFound for a step that cannot be taken from where the two stand."""
+    friendship = await store.get(unit, person, other)
+    before = friendship.seen_by(person) if friendship is not None else Standing.NONE
+    after = TRANSITIONS.get((before, step))
+    if after is None:
+        raise NotFound("There is no such friend or request.")
+    if after is before:
+        return Change(before, after, friendship.since if friendship is not None else now)
+    if after is Standing.NONE:
+        await store.remove(unit, person, other)
+    else:
+        asker, asked = (friendship.asker, friendship.asked) if friendship is not None else (person, other)
+        await store.put(unit, Friendship(asker, asked, after is Standing.ACCEPTED, now))
+    return Change(before, after, now)
+
+
+async def announce(announcer: Announcer, person: UUID, other: UUID, change: Change) -> None:
+    """To both, each with where they stand now; to nobody when nothing has changed."""
+    if change.after is not change.before:
+        kind = NEWS[change.after]
+        await announcer.to([person], kind, {"user_id": other, "friendship": change.after.value})
+        await announcer.to([other], kind, {"user_id": person, "friendship": change.after.mirrored.value})
+
+
+def require_two(person: UUID, other: UUID) -> None:
+    if person == other:
+        raise Unprocessable("This takes somebody else.", code="not_with_oneself")
+
+
+async def require_both(accounts: AccountStore, unit: Transaction, person: UUID, other: UUID) -> Account:
+    """The other one. Raises NotFound when either is gone: what is being erased gets no new ties, to be found later."""
+    found = await accounts.many(unit, frozenset((person, other)))
+    if len(found) != 2 or any(account.state is State.ERASING for account in found.values()):
+        raise NotFound("There is no such person.")
+    return found[other]
+
+
+class Friends:
+    def __init__(
+        self,
+        *,
+        units: UnitsOfWork,
+        store: FriendStore,
+        lists: FriendLists,
+        blocks: BlockStore,
+        accounts: AccountStore,
+        announcer: Announcer,
+        clock: Clock,
+    ) -> None:
+        self._units = units
+        self._store = store
+        self._lists = lists
+        self._blocks = blocks
+        self._accounts = accounts
+        self._announcer = announcer
+        self._clock = clock
+
+    async def meet(self, person: UUID, other: UUID, step: Step) -> Acquaintance:
+        """ASK or ACCEPT. Raises NotFound (also to those whom ``other`` has blocked), Forbidden
+        ``friend_requests_closed``, Conflict ``person_blocked``, Unprocessable ``not_with_oneself``,
+        ``too_many_friends`` or ``too_many_requests``."""
+        require_two(person, other)
+        now = self._clock.now()
+
+        async def work(unit: Transaction) -> tuple[Account, Change]:
+            account = await require_both(self._accounts, unit, person, other)
+            if account.state is not State.ACTIVE or await self._blocks.by(unit, other, person):
+                raise NotFound("There is no such person.")
+            if await self._blocks.by(unit, person, other):
+                raise Conflict("You have blocked this person; unblock them first.", code="person_blocked")
+            change = await take_step(self._store, unit, person, other, step=step, now=now)
+            if change.before is not change.after:
+                if change.after is Standing.OUTGOING:
+                    await self._require_askable(unit, person, account)
+                await self._require_room(unit, person, change.after)
+            return account, change
+
+        account, change = await self._units.write(work)
+        await announce(self._announcer, person, other, change)
+        return Acquaintance(account, change.after, change.since)
+
+    async def part(self, person: UUID, other: UUID, step: Step) -> None:
+        """REJECT or REMOVE. Raises NotFound."""
+        now = self._clock.now()
+        change = await self._units.write(lambda unit: take_step(self._store, unit, person, other, step=step, now=now))
+        await announce(self._announcer, person, other, change)
+
+    async def page(self, person: UUID, standing: Standing, *, cursor: str | None, limit: int) -> Page[Acquaintance]:
+        listing = f"friends:{standing.value}"
+        before = decode_moment(listing, cursor)
+        found = await self._units.read(
+            lambda unit: self._lists.page(unit, person, standing, before=before, limit=limit + 1)
+        )
+        items = list(found[:limit])
+        if len(found) <= limit:
+            return Page(items, None)
+        return Page(items, encode_moment(listing, items[-1].since or 0.0, items[-1].account.id))
+
+    async def suggestions(self, person: UUID, *, cursor: str | None, limit: int) -> Page[Suggestion]:
+        listing = "suggestions"
+        before = None if cursor is None else decode_cursor(listing, cursor, tuple[Whole, UUID])
+        found = await self._units.read(lambda unit: self._lists.suggested(unit, person, before=before, limit=limit + 1))
+        items = list(found[:limit])
+        if len(found) <= limit:
+            return Page(items, None)
+        return Page(items, encode_cursor(listing, (items[-1].mutual_friends, items[-1].account.id)))
+
+    async def look_at(self, viewer: UUID, other: UUID) -> Acquaintance:
+        """Somebody as ``viewer`` may see them. Raises NotFound, also to those whom they have blocked."""
+
+        async def work(unit: Transaction) -> Acquaintance:
+            account = await self._accounts.get(unit, other)
+            if account is None or account.state is State.ERASING or await self._blocks.by(unit, other, viewer):
+                raise NotFound("There is no such person.")
+            friendship = await self._store.get(unit, viewer, other)
+            if friendship is None:
+                return Acquaintance(account, Standing.NONE)
+            return Acquaintance(account, friendship.seen_by(viewer), friendship.since)
+
+        return await self._units.read(work)
+
+    async def _require_askable(self, unit: Transaction, person: UUID, account: Account) -> None:
+        askers = account.visibility.friend_requests
+        if askers is Askers.EVERYONE:
+            return
+        if askers is Askers.FRIENDS_OF_FRIENDS:
+            theirs = await self._store.friends_of(unit, account.id)
+            if theirs & await self._store.friends_of(unit, person):
+                return
+        raise Forbidden("This person does not take your request.", code="friend_requests_closed")
+
+    async def _require_room(self, unit: Transaction, person: UUID, standing: Standing) -> None:
+        most, code = _BOUNDS[standing]
+        if await self._lists.count(unit, person, standing) > most:
+            raise Unprocessable(f"This would be more than {most}.", code=code)
+
+
+_BOUNDS: Final[Mapping[Standing, tuple[int, str]]] = {
+    Standing.OUTGOING: (MAX_REQUESTS, "too_many_requests"),
+    Standing.ACCEPTED: (MAX_FRIENDS, "too_many_friends"),
+}
+
+
+def encode_moment(listing: str, since: float, person: UUID) -> str:
+    return encode_cursor(listing, (round(since * MICROSECONDS), person))
+
+
+def decode_moment(listing: str, cursor: str | None) -> tuple[float, UUID] | None:
+    """Raises Malformed ``bad_cursor``."""
+    if cursor is None:
+        return None
+    moment, person = decode_cursor(listing, cursor, tuple[Whole, UUID])
+    return moment / MICROSECONDS, person

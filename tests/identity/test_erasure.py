@@ -1,0 +1,386 @@
+"""Erasing an account: asked for with every proof, at work at once, and carried through whatever happens to the job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from adapters.sql.identity.accounts import SqlAccounts
+from adapters.sql.identity.datarights_stores import ERASURES, SqlErasures
+from adapters.sql.identity.prekeys import ONE_TIME_KEYS
+from adapters.sql.units import sql_of
+from identity import erasure as module
+from identity.accounts import State
+from identity.erasure import ERASE_JOB, ROWS_A_TRANSACTION, Erasure, ErasureJob
+from kernel.datarights import DataMap, ExportPage, NamedObject, Part, PersonalData, PersonalThings
+from kernel.jobs import Job
+from kernel.units import Transaction
+from tests.chat.parties import at, direct, group, roles
+from tests.identity.lives import lived
+from tests.identity.test_nothing_mentions_the_erased import TICKET, erased, finished
+from tests.identity.test_second_factor import turned_on
+from tests.identity.traces import Names, everywhere
+from tests.services.postgres import PostgresService
+from tests.worlds import PASSWORD, Answer, Person, World, world
+
+ME = "/v1/users/me"
+
+
+async def leave(person: Person, **proof: object) -> Answer:
+    return await person.ask("DELETE", ME, {"password": PASSWORD, **proof})
+
+
+async def begun(here: World, person: UUID, *, since: float | None = None) -> UUID:
+    """An erasure whose job nobody has heard of yet."""
+    ids, clock = here.platform.ids, here.platform.clock
+    erasure = Erasure(ids.next(), person, None, "erased:somebody", "self", since or clock.now())
+
+    async def work(unit: Transaction) -> None:
+        account = await SqlAccounts().get(unit, person)
+        assert account is not None
+        await SqlAccounts().put(unit, replace(account, state=State.ERASING))
+        await SqlErasures().add(unit, erasure)
+
+    await here.platform.database.units.write(work)
+    return erasure.id
+
+
+NONE = UUID(int=0)
+
+
+def job(erasure: UUID = NONE) -> Job:
+    return Job(uuid4(), ERASE_JOB, erasure.bytes, 1, 1000, uuid4())
+
+
+def carried_out(here: World, data: DataMap) -> ErasureJob:
+    platform = here.platform
+    return ErasureJob(
+        units=platform.database.units, store=SqlErasures(), data=data, jobs=platform.jobs.queue, clock=platform.clock
+    )
+
+
+async def report(here: World, erasure: UUID) -> Erasure:
+    return await here.started.rights.erasing.report(erasure)
+
+
+async def asked(here: World, query: Any) -> Any:
+    async def read(unit: Transaction) -> Any:
+        return (await sql_of(unit).connection.execute(query)).scalar_one()
+
+    return await here.platform.database.units.read(read)
+
+
+async def test_whoever_leaves_is_out_at_once_and_their_names_are_free_soon(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada, grace = await here.person("ada"), await here.admin("grace")
+        told = await leave(ada)
+        assert (told.status, told.body["finished_at"]) == (202, None)
+        assert (await ada.get("/v1/auth/profile")).code == "session_ended"
+        renewed = await ada.post("/v1/auth/refresh", {"refresh_token": ada.tokens["refresh_token"]})
+        assert renewed.code == "invalid_refresh_token"
+        done = await finished(grace, told.body["id"])
+        assert done.body["erased"]["account"] == 1
+        assert (await ada.sign_in()).code == "invalid_credentials"
+        assert (await grace.get(f"/v1/users/{ada.id}")).status == 404
+        again = await here.person("ada")
+        assert again.id != ada.id
+
+
+async def test_it_takes_the_password(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
+        assert (await ada.ask("DELETE", ME, {"password": "not this one"})).code == "wrong_password"
+        assert (await here.stranger.ask("DELETE", ME, {"password": PASSWORD})).status == 401
+        assert (await ada.get(ME)).status == 200
+
+
+async def test_it_takes_the_second_factor(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada, bob = await here.people("ada", "bob")
+        authenticator, _ = await turned_on(ada)
+        assert (await leave(ada)).code == "second_factor_required"
+        assert (await leave(ada, totp=authenticator.wrong())).code == "invalid_second_factor"
+        assert (await leave(ada, totp=authenticator.code())).status == 202
+        _, codes = await turned_on(bob)
+        assert (await leave(bob, recovery_code=codes[0])).status == 202
+
+
+async def test_guessing_at_it_locks_out(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
+        codes = [(await ada.ask("DELETE", ME, {"password": f"guess {turn}"})).code for turn in range(6)]
+        assert codes == ["wrong_password"] * 5 + ["locked_out"]
+
+
+async def one_is_heard(here: World) -> None:
+    ada = await here.person("ada")
+    statuses = sorted([answer.status for answer in await asyncio.gather(*(leave(ada) for _ in range(5)))])
+    assert statuses[0] == 202
+    # The others come too late for their session, their account, or the same row.
+    assert set(statuses[1:]) <= {401, 403, 404, 409}
+    assert await asked(here, select(func.count()).select_from(ERASURES)) == 1
+
+
+async def test_of_many_who_ask_at_once_one_is_heard(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await one_is_heard(here)
+
+
+async def test_of_many_who_ask_at_once_one_is_heard_on_postgresql(tmp_path: Path, postgres: PostgresService) -> None:
+    async with world(tmp_path, database_url=postgres.create_database()) as here:
+        await one_is_heard(here)
+
+
+class Killed(Exception):
+    """What a test does to a worker in the place of SIGKILL: nothing of it runs on."""
+
+
+@dataclass
+class Fuse:
+    """Burns with the first step that erases something; the next one is not begun."""
+
+    burnt: bool = False
+    steps: int = 0
+
+    def before(self) -> None:
+        if self.burnt:
+            raise Killed
+
+    def after(self, erased: int) -> int:
+        self.burnt = erased > 0
+        self.steps += erased > 0
+        return erased
+
+
+@dataclass
+class Rows:
+    part: PersonalData
+    fuse: Fuse
+
+    @property
+    def name(self) -> str:
+        return self.part.name
+
+    @property
+    def tables(self) -> frozenset[str]:
+        return self.part.tables
+
+    async def export(self, unit: Transaction, person: UUID, *, after: object | None, most: int) -> ExportPage:
+        return await self.part.export(unit, person, after=after, most=most)
+
+    async def erase(self, unit: Transaction, person: UUID, *, most: int) -> int:
+        self.fuse.before()
+        return self.fuse.after(await self.part.erase(unit, person, most=most))
+
+
+@dataclass
+class Things:
+    part: PersonalThings
+    fuse: Fuse
+
+    @property
+    def name(self) -> str:
+        return self.part.name
+
+    async def objects(self, person: UUID) -> Sequence[NamedObject]:
+        return await self.part.objects(person)
+
+    async def erase(self, person: UUID) -> int:
+        self.fuse.before()
+        erased = self.fuse.after(await self.part.erase(person))
+        if erased:
+            raise Killed  # before anybody could count it
+        return erased
+
+
+@dataclass
+class Scale(Fuse):
+    """Lets everything go on, and writes down how much each step was."""
+
+    erased: list[int] = field(default_factory=list)
+
+    def after(self, erased: int) -> int:
+        self.erased.append(erased)
+        return erased
+
+
+def weighed(scale: Scale, here: World) -> Sequence[Part]:
+    return [Rows(part, scale) for part in here.started.rights.data.in_tables if part.name == "one_time_keys"]
+
+
+def under(fuse: Fuse, data: DataMap) -> DataMap:
+    things = {part.name: Things(part, fuse) for part in data.elsewhere}
+    rows = {part.name: Rows(part, fuse) for part in data.in_tables}
+    return replace(data, parts=[things.get(part.name) or rows[part.name] for part in data.parts])
+
+
+async def test_killed_after_every_single_step_it_still_gets_to_the_end(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        life = await lived(here)
+        owned = select(func.count()).select_from(ONE_TIME_KEYS).where(ONE_TIME_KEYS.c.account == life.zebulon.id)
+        keys = await asked(here, owned)
+        erasure = await begun(here, life.zebulon.id)
+        starts, done = 0, False
+        while not done:
+            starts += 1
+            try:
+                await carried_out(here, under(Fuse(), here.started.rights.data)).run(job(erasure))
+                done = True
+            except Killed:
+                assert (await report(here, erasure)).finished_at is None
+        assert starts > 15
+        found = await report(here, erasure)
+        assert found.person is None
+        assert found.finished_at is not None
+        # A row is erased and counted in one transaction: none twice, none not at all.
+        assert found.counts["one_time_keys"] == keys > 0
+        assert found.counts["account"] == 1
+        assert [place for place in await everywhere(here, life.names) if TICKET not in place] == []
+        # Run once more, by a worker whose claim was lost: nothing happens.
+        await carried_out(here, here.started.rights.data).run(job(erasure))
+        assert await report(here, erasure) == found
+
+
+async def test_however_much_there_is_each_transaction_is_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(tmp_path) as here:
+        ada, grace = await here.person("ada"), await here.admin("grace")
+        many = 2 * ROWS_A_TRANSACTION + 7
+        row = {"account": ada.id, "device_id": "phone", "handed_at": None}
+        rows = [{**row, "key_id": number, "public_key": number.to_bytes(32, "big")} for number in range(many)]
+        await here.platform.database.units.write(
+            lambda unit: sql_of(unit).connection.execute(insert(ONE_TIME_KEYS), rows)
+        )
+        # So that one attempt of the job is not enough either.
+        monkeypatch.setattr(module, "STEPS_AN_ATTEMPT", 2)
+        erasure, scale = await begun(here, ada.id), Scale()
+        await carried_out(here, replace(here.started.rights.data, parts=weighed(scale, here))).run(job(erasure))
+        done = await finished(grace, str(erasure))
+        assert scale.erased == [ROWS_A_TRANSACTION, ROWS_A_TRANSACTION]
+        assert done.body["erased"]["one_time_keys"] == many
+
+
+async def test_an_erasure_whose_job_was_lost_goes_on(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada, bob, grace = await here.person("ada"), await here.person("bob"), await here.admin("grace")
+        now = here.platform.clock.now()
+        lost, fresh = await begun(here, ada.id, since=now - 7200), await begun(here, bob.id)
+        await here.started.rights.erasures.resume(job())
+        await finished(grace, str(lost))
+        assert (await report(here, fresh)).finished_at is None
+
+
+async def pestered(here: World) -> None:
+    """Bob does what he can to be near Ada, who is erased meanwhile."""
+    ada, bob, grace = await here.person("ada"), await here.person("bob"), await here.admin("grace")
+    shared = await group(bob, title="Ours")
+    stop = asyncio.Event()
+    again: Sequence[tuple[str, str, object]] = [
+        ("POST", f"/v1/users/{ada.id}/friend", None),
+        ("POST", f"/v1/users/{ada.id}/block", None),
+        ("DELETE", f"/v1/users/{ada.id}/block", None),
+        ("POST", "/v1/conversations", {"type": "direct", "participant_ids": [str(ada.id)]}),
+        ("POST", at(shared, "/participants"), {"user_id": str(ada.id)}),
+        ("POST", f"/v1/admin/users/{ada.id}/reset-second-factor", None),
+        ("PUT", f"/v1/admin/users/{ada.id}/plan", {"plan": "pro"}),
+    ]
+
+    async def pester(who: Person, method: str, path: str, body: object) -> None:
+        while not stop.is_set():
+            await who.ask(method, path, body)
+            await asyncio.sleep(0.02)
+
+    pests = [
+        asyncio.create_task(pester(grace if "admin" in path else bob, method, path, body))
+        for method, path, body in again
+    ]
+    try:
+        await asyncio.sleep(0.3)
+        told = await leave(ada)
+        assert told.status == 202, told.body
+        await finished(grace, told.body["id"])
+    finally:
+        stop.set()
+        await asyncio.gather(*pests)
+    assert await everywhere(here, Names(ada.id, [ada.email])) == []
+
+
+async def test_whoever_keeps_pestering_the_erased_leaves_no_trace_of_them(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await pestered(here)
+
+
+async def test_whoever_keeps_pestering_leaves_no_trace_in_postgresql_either(
+    tmp_path: Path, postgres: PostgresService
+) -> None:
+    async with world(tmp_path, database_url=postgres.create_database()) as here:
+        await pestered(here)
+
+
+async def test_groups_go_to_their_next_owner_and_direct_conversations_end(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        (ada, bob, eve), grace = await here.people("ada", "bob", "eve"), await here.admin("grace")
+        shared, between, alone = await group(ada, bob, eve), await direct(ada, bob), await group(ada)
+        await ada.patch(at(shared, f"/participants/{eve.id}"), {"role": "admin"})
+        await finished(grace, (await leave(ada)).body["id"])
+        assert await roles(bob, shared) == {bob.id: "member", eve.id: "owner"}
+        assert (await bob.get(at(between))).status == 404
+        assert [item["id"] for item in (await bob.get("/v1/conversations")).body["items"]] == [shared["id"]]
+        assert await everywhere(here, Names(UUID(alone["id"]), [])) == []
+
+
+async def test_what_others_have_stays(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        life = await lived(here)
+        stays = await group(life.friend, life.admin)
+        before = await everywhere(here, Names(life.friend.id, ["frieda@"]))
+        await erased(life)
+        after = await everywhere(here, Names(life.friend.id, ["frieda@"]))
+        for table in ("accounts", "sessions", "search_words"):
+            assert _in(table, after) == _in(table, before) != []
+        assert set((await roles(life.friend, stays)).values()) == {"owner", "member"}
+
+
+def _in(table: str, places: Sequence[str]) -> list[str]:
+    return sorted(place for place in places if place.startswith(f"{table}."))
+
+
+async def test_the_audit_log_keeps_what_was_done_under_a_pseudonym(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        life = await lived(here)
+        pseudonym = (await erased(life)).body["pseudonym"]
+        did = await life.admin.get(f"/v1/admin/audit?actor={pseudonym}&limit=100")
+        assert {"api_key.create", "conversation.mode", "user.erase"} <= {item["action"] for item in did.body["items"]}
+        suffered = await life.admin.get(f"/v1/admin/audit?subject={pseudonym}&limit=100")
+        assert "user.logout" in {item["action"] for item in suffered.body["items"]}
+
+
+async def test_an_admin_erases_somebody_and_the_report_forgets_that_admin_too(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        grace, ada, bob = await here.admin("grace"), await here.person("ada"), await here.person("bob")
+        assert (await bob.post(f"/v1/admin/users/{ada.id}/erase")).status == 403
+        assert (await grace.post(f"/v1/admin/users/{uuid4()}/erase")).status == 404
+        told = await grace.post(f"/v1/admin/users/{ada.id}/erase")
+        assert told.status == 202
+        await finished(grace, told.body["id"])
+        assert (await grace.post(f"/v1/admin/users/{ada.id}/erase")).status == 404
+        assert (await report(here, UUID(told.body["id"]))).asked_by == str(grace.id)
+        await grace.patch(f"/v1/admin/users/{bob.id}", {"roles": ["admin"]})
+        await bob.sign_in()
+        left = await leave(grace)
+        await finished(bob, left.body["id"])
+        assert (await report(here, UUID(told.body["id"]))).asked_by == left.body["pseudonym"]
+
+
+async def test_the_last_admin_stays(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        grace = await here.admin("grace")
+        assert (await leave(grace)).code == "last_admin"
+        assert (await grace.post(f"/v1/admin/users/{grace.id}/erase")).code == "last_admin"
+        assert (await grace.get(ME)).status == 200

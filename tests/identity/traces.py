@@ -1,0 +1,148 @@
+"""Looking for what still mentions somebody: in every table, object, file and short-lived word, byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sqlite3
+import zipfile
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from adapters.sql.metadata import metadata
+from adapters.sql.units import sql_of
+from kernel.units import Transaction
+from tests.worlds import World
+
+
+@dataclass(frozen=True)
+class Names:
+    """What somebody is known by: ids in each of their forms, words in any case."""
+
+    id: UUID
+    words: Sequence[str]
+
+    def are_in(self, value: object) -> bool:
+        raw = _raw(value)
+        forms = (self.id.bytes, self.id.hex.encode(), str(self.id).encode(), *(word.encode() for word in self.words))
+        return any(form in raw or form in raw.lower() for form in forms)
+
+
+def _raw(value: object) -> bytes:
+    if isinstance(value, UUID):
+        return value.bytes
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode()
+
+
+async def everywhere(here: World, names: Names) -> list[str]:
+    """Places that mention them."""
+    return [
+        *await _tables(here, names),
+        *await asyncio.to_thread(lambda: [*_message_log(here, names), *_files(here.outbox, names)]),
+        *await _objects(here, names),
+        *_memory(here, names),
+    ]
+
+
+async def _tables(here: World, names: Names) -> list[str]:
+    async def look(unit: Transaction) -> list[str]:
+        found = []
+        for table in metadata.tables:
+            rows = await sql_of(unit).connection.execute(text(f"SELECT * FROM {table}"))
+            for row in rows.mappings():
+                found += [f"{table}.{name}: {value!r}" for name, value in row.items() if names.are_in(value)]
+        return found
+
+    return await here.platform.database.units.read(look)
+
+
+def _message_log(here: World, names: Names) -> Iterator[str]:
+    file = Path(here.platform.settings.server.data_dir) / "messages.db"
+    if file.exists():
+        with closing(sqlite3.connect(file)) as log:
+            for (table,) in log.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                for row in log.execute(f"SELECT * FROM {table}"):
+                    if any(names.are_in(value) for value in row):
+                        yield f"message log {table}: {row!r}"
+
+
+def _files(directory: Path, names: Names) -> Iterator[str]:
+    for file in directory.glob("*"):
+        if names.are_in(file.name) or names.are_in(file.read_bytes()):
+            yield f"outbox: {file.read_bytes()!r}"
+
+
+async def _objects(here: World, names: Names) -> list[str]:
+    store, found = here.platform.objects.objects, []
+    for key in await store.keys(""):
+        async with store.open(key) as chunks:
+            content = b"".join([chunk async for chunk in chunks])
+        if names.are_in(key) or any(names.are_in(part) for part in _unpacked(content)):
+            found.append(f"object: {key}")
+    return found
+
+
+def _unpacked(content: bytes) -> Iterator[bytes]:
+    """Itself, and what is in it."""
+    yield content
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            yield from (archive.read(name) for name in archive.namelist())
+
+
+def _memory(here: World, names: Names) -> Iterator[str]:
+    """Whatever the process holds on to from its short-lived state, its bus, and what people/ and chat/ remember."""
+    roots = {
+        "ephemeral": here.platform.ephemeral,
+        "local": here.platform.local,
+        "bus": here.platform.bus,
+        "people": here.started.people,
+        "rights": here.started.rights,
+    }
+    seen: set[int] = set()
+    for name, root in roots.items():
+        for path, value in _reachable(name, root, seen):
+            if names.are_in(value):
+                yield f"memory: {path}: {value!r}"
+
+
+OURS = ("adapters.", "identity.", "chat.", "api.", "kernel.")
+# Connections and statements are not ours to walk through; what they hold is in the tables.
+LEFT_OUT = ("adapters.sql", "adapters.sqlitelog", "adapters.guard")
+
+
+def _reachable(name: str, root: object, seen: set[int]) -> Iterator[tuple[str, object]]:
+    waiting: deque[tuple[str, object]] = deque([(name, root)])
+    while waiting:
+        path, value = waiting.popleft()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, str | bytes | UUID):
+            yield path, value
+        else:
+            waiting.extend((f"{path}{place}", part) for place, part in _parts(value))
+
+
+def _parts(value: Any) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, part in list(value.items()):
+            yield " key", key
+            yield f"[{key!r}]", part
+    elif isinstance(value, Collection):
+        for part in list(value):
+            yield "[]", part
+    elif (module := type(value).__module__).startswith(OURS) and not module.startswith(LEFT_OUT):
+        held = dict(getattr(value, "__dict__", {}))
+        for kind in type(value).__mro__:
+            slots = kind.__dict__.get("__slots__", ())
+            held |= {slot: getattr(value, slot) for slot in slots if isinstance(slot, str) and hasattr(value, slot)}
+        for slot, part in held.items():
+            yield f".{slot}", part
