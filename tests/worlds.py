@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import email
 import email.policy
 import re
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 import aiohttp
 
+from adapters.sql import migrate, sqlite
+from adapters.sql.engine import open_database
 from api.listening import bind
 from api.platform import Platform
 from api.serve import Started, running_server
 from config.sections import Database, Identity, Limits, Redis, Server, Settings
 from config.values import Secret
+from kernel.clock import SystemClock
+from kernel.metrics import Metrics
 
 SECRET = Secret("a secret of this world, long enough to be one")
 PASSWORD = "a-horse-called-battery"
@@ -151,8 +160,11 @@ async def world(
     limits: Limits | None = None,
     redis_url: str = "",
 ) -> AsyncIterator[World]:
-    """Without rate limits unless ``limits`` says so: people here do in a second what others do in a day."""
+    """Without rate limits unless ``limits`` says so: people here do in a second what others do in a day. And with
+    passwords that are hashed quickly: a thousand worlds with two people each would spend minutes on it."""
     data = folder / "data"
+    if not database_url and not data.exists():
+        await asyncio.to_thread(_furnish, data)
     settings = Settings(
         server=Server(port=0, data_dir=str(data)),
         limits=limits or Limits(enabled=False),
@@ -163,8 +175,30 @@ async def world(
     sockets = bind("127.0.0.1", 0)
     async with AsyncExitStack() as stack:
         stack.callback(sockets.close)
+        stack.enter_context(mock.patch.multiple("identity.passwords", MEMORY_KIB=64, PASSES=1))
+        stack.enter_context(mock.patch("api.server.POLL_SECONDS", 0.0))
         started = await stack.enter_async_context(
             running_server(settings, SECRET, sockets, access_log=None, announce=lambda _line: None)
         )
         session = await stack.enter_async_context(aiohttp.ClientSession(sockets.url))
         yield World(sockets.url, started.platform, data / "outbox", session, started)
+
+
+def _furnish(data: Path) -> None:
+    """With a database that is up to date: making it takes as long as all else that a world needs."""
+    data.mkdir(parents=True)
+    shutil.copyfile(_database(), data / sqlite.FILE_NAME)
+
+
+@cache
+def _database() -> Path:
+    """Made once a process, by the product's own migrations."""
+    folder = Path(tempfile.mkdtemp(prefix="secureconnect-world-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+    async def make() -> None:
+        async with open_database(Database(), data_dir=folder, clock=SystemClock(), metrics=Metrics()) as database:
+            await migrate.upgrade(database)
+
+    asyncio.run(make())
+    return folder / sqlite.FILE_NAME

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 from msgspec.json import encode
@@ -17,19 +19,43 @@ HTML = "text/html"
 CACHE_BRIEFLY = "public, max-age=300"
 
 
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    openapi: bytes
+    page: bytes
+
+
+class _ReferenceDesk:
+    """Makes the reference when somebody first asks for it: a start need not wait for it, nor the event loop."""
+
+    def __init__(self, documented: Sequence[Resource], version: str) -> None:
+        self._documented = documented
+        self._version = version
+        self._making = asyncio.Lock()
+        self._made: _Reference | None = None
+
+    async def reference(self) -> _Reference:
+        async with self._making:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._make)
+            return self._made
+
+    def _make(self) -> _Reference:
+        document = describe(self._documented, version=self._version)
+        return _Reference(encode(document), render_reference(document).encode())
+
+
 def resource(documented: Sequence[Resource], version: str) -> Resource:
-    """``documented`` are the resources to describe; the bytes are made once, at start-up."""
-    document = describe(documented, version=version)
-    document_bytes = encode(document)
-    reference = render_reference(document).encode()
+    """``documented`` are the resources to describe."""
+    desk = _ReferenceDesk(documented, version)
     front = welcome(version).encode()
     styles = stylesheet().encode()
 
     async def openapi(call: Call) -> web.Response:
-        return web.Response(body=document_bytes, content_type="application/json")
+        return web.Response(body=(await desk.reference()).openapi, content_type="application/json")
 
     async def docs(call: Call) -> web.Response:
-        return _page(reference)
+        return _page((await desk.reference()).page)
 
     async def index(call: Call) -> web.Response:
         return _page(front)

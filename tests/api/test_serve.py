@@ -86,7 +86,7 @@ def served(folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Serv
         process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_the_first_start_makes_what_it_needs_and_says_where_it_is(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         said = server.output.read_text()
@@ -118,7 +118,7 @@ def cpu_of_children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_it_starts_again_after_being_killed_at_any_moment(tmp_path: Path) -> None:
     for after in (0.2, 0.5, 0.8, 1.1):
         port = free_port()
@@ -133,7 +133,7 @@ def test_it_starts_again_after_being_killed_at_any_moment(tmp_path: Path) -> Non
         assert server.get("/health/ready")[0] == 200
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_pages_metrics_and_the_document_are_served(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         for path, piece in (
@@ -149,7 +149,7 @@ def test_pages_metrics_and_the_document_are_served(tmp_path: Path) -> None:
         assert server.get("/nowhere")[0] == 404
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -169,7 +169,7 @@ def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_every_configuration_mistake_is_told_at_once(tmp_path: Path) -> None:
     wrong = {"SECURECONNECT_SERVER_PROT": "1", "SECURECONNECT_LIMITS_LOGIN": "many"}
     done = subprocess.run(
@@ -187,7 +187,7 @@ def test_every_configuration_mistake_is_told_at_once(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_a_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
     settings = {
         "SECURECONNECT_DATABASE_URL": "postgresql://someone:something-long@127.0.0.1/x",
@@ -232,7 +232,7 @@ def test_a_key_file_that_will_not_do_is_named_with_its_key_and_the_cure(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as held:
@@ -243,7 +243,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
             assert server.process.wait(5) is not None
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_commands_look_at_the_configuration_and_the_schema(tmp_path: Path) -> None:
     def run(*words: str) -> tuple[int, str]:
         done = subprocess.run(

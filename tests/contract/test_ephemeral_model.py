@@ -115,9 +115,10 @@ class TwoStores(RuleBasedStateMachine):
             self.same(lambda node, name=name: node.key_values.get(name))
             self.same(lambda node, name=name: node.sets.members(name))
             self.same(lambda node, name=name: node.counters.value(name))
+        self.same(lambda node: node.sets.members_of_many(["a", "{a}", "c"]))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_memory_and_redis_answer_every_sequence_of_calls_alike(redis_server: RedisService) -> None:
     machine = type("TwoStoresHere", (TwoStores,), {"url": redis_server.url})
     run_state_machine_as_test(

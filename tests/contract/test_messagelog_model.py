@@ -105,7 +105,7 @@ class LikeADictionary(RuleBasedStateMachine):
         assert all(milliseconds_of(identifier) <= NOW_MS for identifier in self.entries)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_sequence_of_calls_reads_as_in_a_dictionary(
     backend: str, request: pytest.FixtureRequest, tmp_path: Path

@@ -162,7 +162,7 @@ async def test_many_more_units_than_connections_all_get_their_turn(database: Dat
     assert database.writes.in_use == 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 async def test_a_unit_cancelled_anywhere_is_all_or_nothing_and_gives_its_connection_back(database: Database) -> None:
     chance = random.Random(20260728)  # noqa: S311 - the moments of cancellation, the same in every run as far as time allows
     units = database.units

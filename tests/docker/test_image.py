@@ -20,7 +20,7 @@ from tests.docker.emptyroot import EmptyRoot
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGES = dockerfile.read(ROOT / "docker" / "Dockerfile")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow(alone=False), pytest.mark.timeout(600)]
 
 
 def needs_root() -> None:

@@ -58,7 +58,7 @@ def outcomes(directory: Path, *, ci: bool) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 @pytest.mark.parametrize("ci", [False, True])
 def test_each_misbehaviour_fails_for_its_own_reason(tmp_path: Path, *, ci: bool) -> None:
     said = outcomes(tmp_path, ci=ci)

@@ -26,7 +26,7 @@ from tests.services.cut import CutProxy
 from tests.services.postgres import PostgresService
 from tests.services.process import HOST, free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow(alone=False), pytest.mark.timeout(240)]
 
 CLI = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
 # What the log says of a fault of the program; nothing that is done here is one.

@@ -46,7 +46,7 @@ def events(log: Path) -> list[tuple[str, str]]:
     return [(event, job) for event, job in pairs]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 @pytest.mark.parametrize("backend", ["sqlite", pytest.param("postgresql", marks=pytest.mark.service("postgres"))])
 def test_killed_again_and_again_every_acknowledged_job_runs_and_none_that_is_done_runs_again(
     backend: str, request: pytest.FixtureRequest, tmp_path: Path

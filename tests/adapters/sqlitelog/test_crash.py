@@ -54,7 +54,7 @@ async def check_all(path: Path, lines: list[str], *, unacknowledged: int) -> int
     return sum(len(acknowledged.ids) for acknowledged in told.values())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 def test_killed_again_and_again_nothing_acknowledged_is_lost_changed_or_reordered(tmp_path: Path) -> None:
     path = tmp_path / "messages.db"
     moments = random.Random(2026)  # noqa: S311 - when to kill, the same each time
