@@ -38,7 +38,7 @@ def steps_counted(database: Path) -> tuple[int, bool]:
         return counts.count(":"), finished_at is not None
 
 
-@pytest.mark.slow
+@pytest.mark.slow(alone=False)
 async def test_sigkill_at_any_moment_only_delays_it(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path, settings=SETTINGS, command=tuple(PROGRAM))
     await server.start()
