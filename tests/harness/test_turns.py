@@ -20,7 +20,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def noted(request):
     began = time.monotonic()
-    time.sleep(0.1)
+    time.sleep(SECONDS)
     yield
     line = [request.node.name, os.environ["PYTEST_XDIST_WORKER"], began, time.monotonic()]
     with open("ran", "a") as log:
@@ -29,7 +29,9 @@ def noted(request):
 FAST = (
     EACH
     + """
-@pytest.mark.parametrize("number", range(3))
+SECONDS = 0.2
+
+@pytest.mark.parametrize("number", range(6))
 def test_fast(number):
     pass
 """
@@ -37,6 +39,8 @@ def test_fast(number):
 MIXED = (
     EACH
     + """
+SECONDS = 0.05
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(3))
 def test_alone(number):
@@ -77,7 +81,7 @@ class Run:
 @pytest.mark.slow(alone=False)
 def test_each_has_its_turn(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  slow\n  service\n")
-    for number in range(4):
+    for number in range(2):
         (tmp_path / f"test_fast_{number}.py").write_text(FAST)
     (tmp_path / "test_mixed.py").write_text(MIXED)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.turns", "-p", "no:cacheprovider"]
@@ -93,7 +97,7 @@ def test_each_has_its_turn(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     runs = [Run(*json.loads(line)) for line in (tmp_path / "ran").read_text().splitlines()]
 
-    assert len(runs) == 4 * 3 + 3 + 3 + 1 + 1, "every test once"
+    assert len(runs) == 2 * 6 + 3 + 3 + 1 + 1, "every test once"
     side_by_side = {frozenset((one.kind, other.kind)) for one, other in combinations(runs, 2) if one.beside(other)}
     assert frozenset({"test_fast"}) in side_by_side
     assert frozenset({"test_fast", "test_service"}) in side_by_side
