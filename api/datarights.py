@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,8 @@ from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.admin import SqlAdmin
 from adapters.sql.identity.datarights_stores import SqlErasures, SqlExports
 from adapters.sql.identity.datarights_texts import Addresses, AuditDetails, WaitingJobs
+from adapters.sql.scrubbing import empty_log
+from adapters.sql.sqlite import FILE_NAME
 from api.chat import Chats
 from api.people import People
 from api.platform import Platform
@@ -39,7 +42,7 @@ CHANNELS: Final[Mapping[str, str]] = {
 SHORT_LIVED: Final[Mapping[str, str]] = {
     "rate:": "Buckets by person, address or hash of an account; each is gone when it is full again, within minutes.",
     "idempotency:": "By a hash of caller, credentials and key: the first answer to a request, for a day. It may name "
-    "the caller; only the same credentials are answered with it, and theirs have ended.",
+    "people, and is encrypted under those credentials, which are not kept: only who sends them again can read it.",
 }
 
 
@@ -75,6 +78,7 @@ def data_rights(platform: Platform, people: People, chats: Chats) -> DataRights:
         data=data,
         exports=Exports(
             units=units,
+            accounts=SqlAccounts(),
             store=SqlExports(),
             objects=platform.objects.objects,
             uploads=platform.objects.multipart,
@@ -97,8 +101,20 @@ def data_rights(platform: Platform, people: People, chats: Chats) -> DataRights:
             ids=ids,
             clock=clock,
         ),
-        erasures=ErasureJob(units=units, store=erasures, data=data, jobs=jobs, clock=clock),
+        erasures=ErasureJob(
+            units=units, store=erasures, data=data, scrub=_scrubbing(platform), jobs=jobs, clock=clock
+        ),
     )
+
+
+def _scrubbing(platform: Platform) -> Callable[[], Awaitable[None]]:
+    if platform.database.backend == "sqlite":
+        return partial(empty_log, Path(platform.settings.server.data_dir) / FILE_NAME)
+    return _by_itself
+
+
+async def _by_itself() -> None:
+    """A database server overwrites what was deleted in its own time (docs/data-rights.md)."""
 
 
 def data_map(platform: Platform, people: People, chats: Chats, pseudonyms: Pseudonyms) -> DataMap:
@@ -108,12 +124,13 @@ def data_map(platform: Platform, people: People, chats: Chats, pseudonyms: Pseud
             Leaving(units=units, places=SqlPlaces(), conversations=chats.conversations, members=chats.members),
             *chat_tables.personal(),
             *_things(platform, people, pseudonyms),
+            *tables.acquaintances(),
             *tables.before_the_account(pseudonyms.of),
             tables.the_account(),
         ],
         impersonal_tables={**tables.IMPERSONAL, **chat_tables.IMPERSONAL},
         channels={**identity_data.CHANNELS, **CHANNELS},
-        short_lived={**identity_data.SHORT_LIVED, **SHORT_LIVED},
+        short_lived={**identity_data.SHORT_LIVED, **chat_data.SHORT_LIVED, **SHORT_LIVED},
         objects={**identity_data.OBJECTS, **chat_data.OBJECTS},
         jobs={**identity_data.JOBS, **chat_data.JOBS},
     )

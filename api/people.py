@@ -1,4 +1,5 @@
-"""Everything that identity/ does here, put together on the platform's stores."""
+"""Everything that identity/ does here, put together on the platform's stores; and who of them is there, which every
+answer with people in it says."""
 
 from __future__ import annotations
 
@@ -8,19 +9,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from adapters.sql.chat.companions import SqlCompanions
 from adapters.sql.identity.accounts import SqlAccounts
-from adapters.sql.identity.admin import SqlAdmin
+from adapters.sql.identity.admin import SqlAdmin, SqlPeopleLists
 from adapters.sql.identity.apikeys import SqlApiKeys
 from adapters.sql.identity.audit import SqlAudit
 from adapters.sql.identity.blocks import SqlBlocks
 from adapters.sql.identity.friends import SqlFriends
 from adapters.sql.identity.plans import SqlSubscriptions
-from adapters.sql.identity.prekeys import SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
+from adapters.sql.identity.prekeys import SqlBundles, SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
 from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.identity.sessions import SqlLinks, SqlSessions
-from api.acquaintances import Acquaintances, acquaintances
+from api.acquaintances import Acquaintances, acquaintances, presences
 from api.authentication import BearerTokens
 from api.platform import Platform
+from chat.presence import Presences
 from config.secrets import derive_key
 from identity.accounts import Accounts
 from identity.administration import Administration
@@ -29,6 +32,7 @@ from identity.apikeys import ApiKeys
 from identity.audit import AuditLog
 from identity.credentials import Credentials
 from identity.firstadmin import FirstAdmin
+from identity.keychanges import KeyChanges
 from identity.keydirectory import KeyDirectory
 from identity.keyfiles import file_key_set, shared_key_set
 from identity.lockout import Lockout
@@ -39,6 +43,7 @@ from identity.passwords import PasswordHasher
 from identity.plans import Plans
 from identity.proof import PasswordProof
 from identity.revocations import Revocations
+from identity.roomtokens import RoomTokens
 from identity.sealing import Sealer
 from identity.second_factor import SecondFactor
 from identity.sessions import Sessions
@@ -49,6 +54,7 @@ from kernel.mailqueue import MailQueue
 
 ACCESS_TOKENS = "access tokens"
 SECOND_FACTOR = "second factor"
+FIRST_ADMIN = "first admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class People:
     login: Login
     sessions: Sessions
     tokens: AccessTokens
+    room_tokens: RoomTokens
     lockout: Lockout
     proof: PasswordProof
     second_factor: SecondFactor
@@ -69,7 +76,9 @@ class People:
     plans: Plans
     announcer: Announcer
     acquaintances: Acquaintances
+    presences: Presences
     keys: KeyDirectory
+    key_changes: KeyChanges
     sweep: ExpirySweep
     authenticator: BearerTokens
 
@@ -87,14 +96,19 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             return found is not None and found.expires_at > clock.now()
 
         ephemeral = platform.ephemeral
-        tokens = AccessTokens(await _key_set(platform), lifetime=settings.access_token_lifetime)
+        key_set = await _key_set(platform)
+        tokens = AccessTokens(key_set, lifetime=settings.access_token_lifetime)
         revocations = Revocations(ephemeral.key_values, is_alive, token_lifetime=settings.access_token_lifetime)
+        announcer = Announcer(platform.bus)
+        key_changes = _key_changes(platform, announcer)
+        there = presences(platform, accounts, announcer, revocations)
         signed_in = Sessions(
             units=units,
             store=sessions,
             accounts=accounts,
             tokens=tokens,
             revocations=revocations,
+            farewell=there,
             ids=ids,
             clock=clock,
             lifetime=settings.session_lifetime,
@@ -102,8 +116,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
         )
         audit = AuditLog(units=units, store=SqlAudit(), ids=ids)
         plans = Plans(units=units, store=SqlSubscriptions(), audit=audit, clock=clock)
-        api_keys = ApiKeys(units=units, store=SqlApiKeys(), audit=audit, ids=ids, clock=clock)
-        announcer = Announcer(platform.bus)
+        api_keys = ApiKeys(units=units, store=SqlApiKeys(), accounts=accounts, audit=audit, ids=ids, clock=clock)
         mails = AccountMails(MailQueue(platform.jobs.queue), ids, base_url)
         links = OneTimeLinks(SqlLinks(), clock)
         lockout = Lockout(failures=ephemeral.sets, locks=ephemeral.counters, words=ephemeral.key_values, clock=clock)
@@ -140,6 +153,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             ),
             sessions=signed_in,
             tokens=tokens,
+            room_tokens=RoomTokens(key_set, base_url=base_url, ids=ids, clock=clock),
             lockout=lockout,
             proof=proof,
             second_factor=second_factor,
@@ -159,12 +173,15 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             audit=audit,
             announcer=announcer,
             acquaintances=acquaintances(platform, accounts, announcer),
-            keys=_key_directory(platform, announcer),
+            presences=there,
+            keys=_key_directory(platform, announcer, key_changes),
+            key_changes=key_changes,
             sweep=ExpirySweep(units, [sessions, SqlLinks()], clock),
             administration=Administration(
                 units=units,
                 accounts=accounts,
                 store=SqlAdmin(),
+                lists=SqlPeopleLists(),
                 sessions=signed_in,
                 plans=plans,
                 second=second_factor,
@@ -172,7 +189,14 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
                 audit=audit,
                 clock=clock,
             ),
-            first_admin=FirstAdmin(units=units, accounts=registry, admins=SqlAdmin(), links=links, audit=audit),
+            first_admin=FirstAdmin(
+                units=units,
+                accounts=registry,
+                admins=SqlAdmin(),
+                links=links,
+                audit=audit,
+                key=derive_key(platform.secret, FIRST_ADMIN),
+            ),
             api_keys=api_keys,
             plans=plans,
             authenticator=BearerTokens(
@@ -188,15 +212,27 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
         await asyncio.to_thread(hasher.close)
 
 
-def _key_directory(platform: Platform, announcer: Announcer) -> KeyDirectory:
+def _key_changes(platform: Platform, announcer: Announcer) -> KeyChanges:
+    return KeyChanges(
+        units=platform.database.units,
+        store=SqlKeyChanges(),
+        friends=SqlFriends(),
+        companions=SqlCompanions(),
+        blocks=SqlBlocks(),
+        announcer=announcer,
+        jobs=platform.jobs.queue,
+    )
+
+
+def _key_directory(platform: Platform, announcer: Announcer, changes: KeyChanges) -> KeyDirectory:
     return KeyDirectory(
         units=platform.database.units,
         devices=SqlKeyDevices(),
+        bundles=SqlBundles(),
         one_time=SqlOneTimeKeys(),
         retired=SqlRetiredKeys(),
-        changes=SqlKeyChanges(),
-        blocks=SqlBlocks(),
-        friends=SqlFriends(),
+        record=SqlKeyChanges(),
+        changes=changes,
         announcer=announcer,
         counters=platform.ephemeral.counters,
         ids=platform.ids,

@@ -27,6 +27,7 @@ from api.resources import (
     admin,
     apikeys,
     auth,
+    bans,
     blocks,
     conversation_avatars,
     conversations,
@@ -40,18 +41,21 @@ from api.resources import (
     objects,
     participants,
     plans,
+    presence,
     profiles,
     search,
     second_factor,
     users,
 )
 from api.server import HttpServer
+from chat import overdue
 from chat.pictures import DROP_PICTURE_JOB
 from config.secrets import derive_key
 from config.sections import Settings
 from config.values import Secret
 from identity.avatars import DROP_JOB
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
+from identity.keychanges import NEWS_JOB
 from identity.sweeping import EVERY_SECONDS, SWEEP_JOB
 from kernel.clock import Clock, SystemClock
 from kernel.jobrunner import Handler
@@ -74,6 +78,7 @@ class Started:
     addresses: Sequence[tuple[str, int]]
     platform: Platform
     people: People
+    chats: Chats
     rights: DataRights
     resources: Sequence[Resource]
     first_admin: str | None = field(repr=False)
@@ -172,11 +177,16 @@ async def running_server(
             SWEEP_JOB: people.sweep.run,
             DROP_JOB: people.acquaintances.avatars.drop_unused,
             DROP_PICTURE_JOB: chats.pictures.drop_unused,
+            overdue.END_ROUNDS_JOB: chats.overdue_rounds.end,
             FORGOTTEN_PASSWORD_JOB: people.credentials.answer_forgotten,
+            NEWS_JOB: people.key_changes.tell,
             **rights.handlers,
         }
         await rights.schedule(platform.jobs.schedules)
         await platform.jobs.schedules.ensure(SWEEP_JOB, kind=SWEEP_JOB, payload=b"", every=EVERY_SECONDS)
+        await platform.jobs.schedules.ensure(
+            overdue.END_ROUNDS_JOB, kind=overdue.END_ROUNDS_JOB, payload=b"", every=overdue.EVERY_SECONDS
+        )
         await stack.enter_async_context(running_jobs(platform, {**own, **handlers(platform)}))
         app = build_application(
             _ground(platform, lifecycle, access_log),
@@ -187,7 +197,7 @@ async def running_server(
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
         await server.start(sockets)
         stack.push_async_callback(_stop_server, server, settings.server.shutdown_timeout, clock)
-        yield Started(sockets.addresses, platform, people, rights, served, first_admin, lifecycle)
+        yield Started(sockets.addresses, platform, people, chats, rights, served, first_admin, lifecycle)
 
 
 def welcome_lines(settings: Settings, started: Started) -> list[str]:
@@ -231,11 +241,12 @@ def _resources(platform: Platform, people: People, chats: Chats, clock: Clock) -
         firstadmin.resource(people),
     ]
     found += [friends.resource(people), blocks.resource(people), search.resource(people)]
-    found.append(profiles.resource(people, platform.objects))
+    found += [profiles.resource(people, platform.objects), presence.resource(people)]
     found += [
         conversations.resource(chats),
         conversation_avatars.resource(chats, platform.objects),
         participants.resource(chats),
+        bans.resource(chats),
         mode_proposals.resource(chats),
     ]
     found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from chat.conversations import Conversations
 from chat.members import Members
+from chat.overdue import END_ROUNDS_JOB
 from chat.pictures import DROP_PICTURE_JOB
 from chat.records import Kind
 from kernel.datarights import NamedObject
@@ -20,8 +21,12 @@ AT_A_TIME = 100
 OBJECTS: Final[Mapping[str, str]] = {
     "conversations/": "Pictures of groups, by group: they outlast whoever chose them, and go with the group.",
 }
+SHORT_LIVED: Final[Mapping[str, str]] = {
+    "presence:": "By a hash of the person, what their devices say; each ends with its session, or after five minutes.",
+}
 JOBS: Final[Mapping[str, str]] = {
     DROP_PICTURE_JOB: "Names a conversation.",
+    END_ROUNDS_JOB: "Has no payload.",
 }
 
 

@@ -19,10 +19,10 @@ from kernel.cursors import Page, decode_cursor, encode_cursor
 from kernel.errors import Conflict, Forbidden, NotFound, Unprocessable
 from kernel.units import Transaction, UnitsOfWork
 
-# Suggestions look at the friends of one's friends: this bounds what one of them costs.
 MAX_FRIENDS = 1000
-# Requests that wait for an answer.
+# Requests of somebody that wait for an answer, and requests that wait for theirs.
 MAX_REQUESTS = 200
+MAX_INCOMING = 500
 
 # What a cursor may hold: a count, or microseconds since 1970, as stores keep moments.
 Whole = Annotated[int, Meta(ge=0, le=2**53)]
@@ -31,11 +31,16 @@ MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Acquaintance:
-    """Somebody, and where one stands with them; ``since`` is None for nobody in particular."""
+    """Somebody, and where one stands with them; ``since`` is None for nobody in particular, ``blocked`` by oneself."""
 
     account: Account
     standing: Standing
     since: float | None = None
+    blocked: bool = False
+
+    @property
+    def shows_status(self) -> bool:
+        return not self.blocked and self.account.visibility.status.admits(friend=self.standing is Standing.ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,28 @@ class Change:
     before: Standing
     after: Standing
     since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    most: int
+    code: str
+    text: str
+
+
+BOUNDS: Final[Mapping[Standing, Bound]] = {
+    Standing.OUTGOING: Bound(
+        MAX_REQUESTS, "too_many_requests", "As many of your requests wait for answers as may; take some back first."
+    ),
+    Standing.INCOMING: Bound(
+        MAX_INCOMING,
+        "too_many_incoming_requests",
+        "As many requests wait for this person as may; ask again when they have answered some.",
+    ),
+    Standing.ACCEPTED: Bound(
+        MAX_FRIENDS, "too_many_friends", "One of you two has as many friends as one may; a friendship has to end first."
+    ),
+}
 
 
 class FriendLists(Protocol):
@@ -134,8 +161,8 @@ class Friends:
 
     async def meet(self, person: UUID, other: UUID, step: Step) -> Acquaintance:
         """ASK or ACCEPT. Raises NotFound (also to those whom ``other`` has blocked), Forbidden
-        ``friend_requests_closed``, Conflict ``person_blocked``, Unprocessable ``not_with_oneself``,
-        ``too_many_friends`` or ``too_many_requests``."""
+        ``friend_requests_closed``, Conflict ``person_blocked``, Unprocessable ``not_with_oneself`` or a code of
+        BOUNDS."""
         require_two(person, other)
         now = self._clock.now()
 
@@ -150,6 +177,7 @@ class Friends:
                 if change.after is Standing.OUTGOING:
                     await self._require_askable(unit, person, account)
                 await self._require_room(unit, person, change.after)
+                await self._require_room(unit, other, change.after.mirrored)
             return account, change
 
         account, change = await self._units.write(work)
@@ -191,7 +219,7 @@ class Friends:
                 raise NotFound("There is no such person.")
             friendship = await self._store.get(unit, viewer, other)
             if friendship is None:
-                return Acquaintance(account, Standing.NONE)
+                return Acquaintance(account, Standing.NONE, blocked=await self._blocks.by(unit, viewer, other))
             return Acquaintance(account, friendship.seen_by(viewer), friendship.since)
 
         return await self._units.read(work)
@@ -204,18 +232,13 @@ class Friends:
             theirs = await self._store.friends_of(unit, account.id)
             if theirs & await self._store.friends_of(unit, person):
                 return
-        raise Forbidden("This person does not take your request.", code="friend_requests_closed")
+        # The same for both: whether the two have a friend in common is not to be found out here.
+        raise Forbidden("This person takes no requests from you; they can send you one.", code="friend_requests_closed")
 
     async def _require_room(self, unit: Transaction, person: UUID, standing: Standing) -> None:
-        most, code = _BOUNDS[standing]
-        if await self._lists.count(unit, person, standing) > most:
-            raise Unprocessable(f"This would be more than {most}.", code=code)
-
-
-_BOUNDS: Final[Mapping[Standing, tuple[int, str]]] = {
-    Standing.OUTGOING: (MAX_REQUESTS, "too_many_requests"),
-    Standing.ACCEPTED: (MAX_FRIENDS, "too_many_friends"),
-}
+        bound = BOUNDS[standing]
+        if await self._lists.count(unit, person, standing) > bound.most:
+            raise Unprocessable(bound.text, code=bound.code)
 
 
 def encode_moment(listing: str, since: float, person: UUID) -> str:

@@ -76,34 +76,49 @@ def _webp(data: bytes) -> tuple[int, int] | None:
     (length,) = struct.unpack_from("<I", data, 4)
     if length + 8 != len(data):
         return None
-    reader = _WEBP_CHUNKS.get(data[12:16])
-    return None if reader is None else reader(data)
+    if data[12:16] == b"VP8X":
+        return _webp_extended(data)
+    reader = _WEBP_FRAMES.get(data[12:16])
+    return None if reader is None else reader(data, 12)
 
 
-def _webp_lossy(data: bytes) -> tuple[int, int] | None:
-    if data[23:26] != b"\x9d\x01\x2a":
+def _webp_lossy(data: bytes, place: int) -> tuple[int, int] | None:
+    if data[place + 11 : place + 14] != b"\x9d\x01\x2a":
         return None
-    width, height = struct.unpack_from("<HH", data, 26)
+    width, height = struct.unpack_from("<HH", data, place + 14)
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _webp_lossless(data: bytes) -> tuple[int, int] | None:
-    if data[20] != 0x2F:
+def _webp_lossless(data: bytes, place: int) -> tuple[int, int] | None:
+    if data[place + 8] != 0x2F:
         return None
-    (packed,) = struct.unpack_from("<I", data, 21)
+    (packed,) = struct.unpack_from("<I", data, place + 9)
     return (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
 
 
-def _webp_extended(data: bytes) -> tuple[int, int]:
+def _webp_extended(data: bytes) -> tuple[int, int] | None:
+    """None for an animation, each of whose frames would unfold, and for a frame that is not what its canvas says."""
     if len(data) < 30:
         raise IndexError
-    return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    canvas = int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if data[20] & _WEBP_ANIMATED:
+        return None
+    place = 30
+    for _ in range(MAX_PARTS):
+        if place == len(data):
+            return canvas
+        kind, length = struct.unpack_from("<4sI", data, place)
+        reader = _WEBP_FRAMES.get(kind)
+        if reader is not None and reader(data, place) != canvas:
+            return None
+        place += 8 + length + length % 2
+    return None
 
 
-_WEBP_CHUNKS: Final[Mapping[bytes, Callable[[bytes], tuple[int, int] | None]]] = {
+_WEBP_ANIMATED: Final = 0x02
+_WEBP_FRAMES: Final[Mapping[bytes, Callable[[bytes, int], tuple[int, int] | None]]] = {
     b"VP8 ": _webp_lossy,
     b"VP8L": _webp_lossless,
-    b"VP8X": _webp_extended,
 }
 _READERS: Final[Mapping[str, Callable[[bytes], tuple[int, int] | None]]] = {
     "image/png": _png,

@@ -52,19 +52,16 @@ class SearchStore(Protocol):
         """In the order of the words that the leading one was found in, from behind the position ``after``."""
         ...
 
-    async def by_email(self, unit: Transaction, viewer: UUID, email: str, *, confirmed: bool) -> Account | None:
-        """With ``confirmed`` only whoever has proved that the address is theirs."""
+    async def by_email(self, unit: Transaction, viewer: UUID, email: str) -> Account | None:
+        """Only whoever has proved that the address is theirs: anybody can register with somebody else's."""
         ...
 
 
 class Search:
-    def __init__(
-        self, *, units: UnitsOfWork, store: SearchStore, lists: FriendLists, require_verified_email: bool
-    ) -> None:
+    def __init__(self, *, units: UnitsOfWork, store: SearchStore, lists: FriendLists) -> None:
         self._units = units
         self._store = store
         self._lists = lists
-        self._require_verified = require_verified_email
 
     async def find(self, viewer: UUID, text: str, *, cursor: str | None, limit: int) -> Page[Acquaintance]:
         """Raises Malformed ``bad_cursor``."""
@@ -89,7 +86,7 @@ class Search:
             address = names.email(text)
         except Unprocessable:
             return []
-        account = await self._store.by_email(unit, viewer, address, confirmed=self._require_verified)
+        account = await self._store.by_email(unit, viewer, address)
         return [] if account is None else [Found("", account)]
 
     async def _known(self, unit: Transaction, viewer: UUID, people: Sequence[Account]) -> list[Acquaintance]:

@@ -69,6 +69,12 @@ class SessionStore(Protocol):
         ...
 
 
+class Farewell(Protocol):
+    async def signed_out(self, person: UUID, sessions: Sequence[UUID]) -> None:
+        """Those sessions are refused everywhere by now. Never fails."""
+        ...
+
+
 class Sessions:
     def __init__(
         self,
@@ -78,6 +84,7 @@ class Sessions:
         accounts: AccountStore,
         tokens: AccessTokens,
         revocations: Revocations,
+        farewell: Farewell,
         ids: IdGenerator,
         clock: Clock,
         lifetime: float,
@@ -88,6 +95,7 @@ class Sessions:
         self._accounts = accounts
         self._tokens = tokens
         self._revocations = revocations
+        self._farewell = farewell
         self._ids = ids
         self._clock = clock
         self._lifetime = lifetime
@@ -117,7 +125,7 @@ class Sessions:
             return current, await self._store.add(unit, session, most=self._most)
 
         current, ended = await self._units.write(work)
-        await self._revocations.revoke(ended)
+        await self._sign_out(account.id, ended)
         return self._pair(current, session, secret)
 
     async def refresh(self, refresh_token: str) -> tuple[Account, TokenPair]:
@@ -125,15 +133,15 @@ class Sessions:
         identifier, presented = _parts(refresh_token)
         secret = secrets.token_urlsafe(SECRET_BYTES)
 
-        async def work(unit: Transaction) -> tuple[Account, Session] | None:
-            """None for a token that was used before; its session is gone then."""
+        async def work(unit: Transaction) -> tuple[Account, Session] | UUID:
+            """Only whose it was for a token that was used before; its session is gone then."""
             session = await self._store.get(unit, identifier)
             now = self._clock.now()
             if session is None or session.expires_at <= now:
                 raise _invalid()
             if not hmac.compare_digest(session.refresh_digest, digest_of(presented)):
                 await self._store.remove(unit, session.account, [session.id])
-                return None
+                return session.account
             account = await self._accounts.get(unit, session.account)
             if account is None or account.state is not State.ACTIVE:
                 raise _invalid()
@@ -142,8 +150,8 @@ class Sessions:
             return account, renewed
 
         done = await self._units.write(work)
-        if done is None:
-            await self._revocations.revoke([identifier])
+        if isinstance(done, UUID):
+            await self._sign_out(done, [identifier])
             raise Unauthenticated(
                 "This refresh token was used before, so its session was ended; sign in again.",
                 code="refresh_token_reused",
@@ -175,7 +183,7 @@ class Sessions:
     async def end_all(self, account: UUID, sessions: Sequence[UUID]) -> Sequence[UUID]:
         """``sessions`` are known to be the account's."""
         # First where every request looks: should the store fail now, the session is out until its token has expired.
-        await self._revocations.revoke(sessions)
+        await self._sign_out(account, sessions)
         return await self._units.write(lambda unit: self._store.remove(unit, account, sessions))
 
     async def end_others(self, account: UUID, but: UUID | None) -> Sequence[UUID]:
@@ -186,7 +194,7 @@ class Sessions:
         self, account: UUID, work: Callable[[Transaction], Awaitable[Result]], *, but: UUID | None = None
     ) -> Result:
         """``work`` and the end of all sessions of ``account`` (one may be spared), as one."""
-        await self._revocations.revoke([session.id for session in await self.of(account) if session.id != but])
+        await self._sign_out(account, [session.id for session in await self.of(account) if session.id != but])
 
         async def ending(unit: Transaction) -> tuple[Result, Sequence[UUID]]:
             done = await work(unit)
@@ -195,8 +203,13 @@ class Sessions:
 
         done, ended = await self._units.write(ending)
         # Those that began after the first look.
-        await self._revocations.revoke(ended)
+        await self._sign_out(account, ended)
         return done
+
+    async def _sign_out(self, account: UUID, sessions: Sequence[UUID]) -> None:
+        if sessions:
+            await self._revocations.revoke(sessions)
+            await self._farewell.signed_out(account, sessions)
 
     def _pair(self, account: Account, session: Session, secret: str) -> TokenPair:
         access = self._tokens.issue(

@@ -65,6 +65,10 @@ class TimedSets(Protocol):
 
     async def members(self, key: str) -> frozenset[str]: ...
 
+    async def members_of_many(self, keys: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """Of each of ``keys``, in one trip."""
+        ...
+
 
 class Counters(Protocol):
     async def increment(self, key: str, by: int = 1, *, ttl: float) -> int:

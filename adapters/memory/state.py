@@ -127,6 +127,9 @@ class MemoryTimedSets:
             member for member in self._members.get(key, ()) if self._ends.get((key, member), now) is not None
         )
 
+    async def members_of_many(self, keys: Collection[str]) -> Mapping[str, frozenset[str]]:
+        return {key: await self.members(key) for key in keys}
+
     def _forget(self, key: str, member: str) -> None:
         members = self._members.get(key)
         if members is not None:

@@ -73,8 +73,15 @@ class RedisTimedSets:
 
     async def members(self, key: str) -> frozenset[str]:
         require_key(key)
-        members = await self._commands.script(scripts.SET_MEMBERS, [self._keys.one("s", key)])
-        return frozenset(member.decode() for member in members)
+        return (await self.members_of_many([key]))[key]
+
+    async def members_of_many(self, keys: Collection[str]) -> Mapping[str, frozenset[str]]:
+        if not keys:
+            return {}
+        for key in keys:
+            require_key(key)
+        found = await self._commands.script(scripts.SET_MEMBERS, [self._keys.one("s", key) for key in keys])
+        return {key: frozenset(member.decode() for member in members) for key, members in zip(keys, found, strict=True)}
 
 
 class RedisCounters:

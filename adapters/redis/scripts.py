@@ -1,5 +1,5 @@
 """The Lua that runs inside Redis. Every script touches the keys it is handed and no others, and those share a hash
-tag, so that a cluster would place them together."""
+tag, so that a cluster would place them together; but for SET_MEMBERS, which reads many sets as MGET reads keys."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from kernel.metrics import Metrics
 # Guessing passwords must not become free because a store is down; everything else should go on working.
 FAIL_CLOSED = frozenset({"login", "register", "refresh", "password", "email", "forgot", "second_factor"})
 
-RATES = (*sorted(FAIL_CLOSED), "profile", "search", "avatars", "messages", "calls", "storage", "default")
+RATES = (*sorted(FAIL_CLOSED), "profile", "search", "avatars", "friend_requests", "presence", "messages", "calls", "storage", "default")
 
 # Everything a service asks takes from one bucket, which its key sizes.
 SERVICE = "service"

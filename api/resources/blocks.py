@@ -33,7 +33,7 @@ def resource(people: People) -> Resource:
     async def blocked(call: Call, query: Paging) -> BlockedListView:
         page = await blocks.page(call.principal.account, cursor=query.cursor, limit=query.limit)
         items = [
-            BlockedView(**person_fields(account), blocked_at=datetime.fromtimestamp(made.created_at, UTC))
+            BlockedView(**person_fields(account, None), blocked_at=datetime.fromtimestamp(made.created_at, UTC))
             for made, account in page.items
         ]
         return BlockedListView(items=items, next_cursor=page.next_cursor)

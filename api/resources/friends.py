@@ -9,8 +9,14 @@ from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View
 from api.people import People
 from api.resources.paging import Paging
-from api.resources.users import AcquaintanceView, PersonPath, PersonView, acquaintance_view, person_fields
-from identity.befriending import Suggestion
+from api.resources.users import (
+    AcquaintanceView,
+    PersonPath,
+    PersonView,
+    acquaintance_view,
+    acquaintance_views,
+    person_fields,
+)
 from identity.friends import Standing, Step
 
 
@@ -42,13 +48,16 @@ class SuggestionsView(View, frozen=True):
 
 class FriendHandlers:
     def __init__(self, people: People) -> None:
-        self._friends = people.acquaintances.friends
+        self._people, self._friends = people, people.acquaintances.friends
 
     async def ask(self, call: Call, path: PersonPath) -> AcquaintanceView:
-        return acquaintance_view(await self._friends.meet(call.principal.account, path.id, Step.ASK))
+        return await self._met(call, path, Step.ASK)
 
     async def accept(self, call: Call, path: PersonPath) -> AcquaintanceView:
-        return acquaintance_view(await self._friends.meet(call.principal.account, path.id, Step.ACCEPT))
+        return await self._met(call, path, Step.ACCEPT)
+
+    async def _met(self, call: Call, path: PersonPath, step: Step) -> AcquaintanceView:
+        return await acquaintance_view(self._people, await self._friends.meet(call.principal.account, path.id, step))
 
     async def reject(self, call: Call, path: PersonPath) -> None:
         await self._friends.part(call.principal.account, path.id, Step.REJECT)
@@ -60,11 +69,19 @@ class FriendHandlers:
         page = await self._friends.page(
             call.principal.account, Standing(query.state.value), cursor=query.cursor, limit=query.limit
         )
-        return FriendsView(items=[acquaintance_view(item) for item in page.items], next_cursor=page.next_cursor)
+        return FriendsView(items=await acquaintance_views(self._people, page.items), next_cursor=page.next_cursor)
 
     async def suggestions(self, call: Call, query: Paging) -> SuggestionsView:
         page = await self._friends.suggestions(call.principal.account, cursor=query.cursor, limit=query.limit)
-        return SuggestionsView(items=[_suggestion(item) for item in page.items], next_cursor=page.next_cursor)
+        shown = [item.account.id for item in page.items if item.account.visibility.status.admits(friend=False)]
+        statuses = await self._people.presences.statuses(shown)
+        items = [
+            SuggestionView(
+                **person_fields(item.account, statuses.get(item.account.id)), mutual_friends=item.mutual_friends
+            )
+            for item in page.items
+        ]
+        return SuggestionsView(items=items, next_cursor=page.next_cursor)
 
 
 def resource(people: People) -> Resource:
@@ -74,7 +91,7 @@ def resource(people: People) -> Resource:
         403: ("friend_requests_closed",),
         404: ("not_found",),
         409: ("person_blocked",),
-        422: ("not_with_oneself", "too_many_friends", "too_many_requests"),
+        422: ("not_with_oneself", "too_many_friends", "too_many_requests", "too_many_incoming_requests"),
     }
     return Resource(
         "friends",
@@ -85,7 +102,7 @@ def resource(people: People) -> Resource:
                 path="/v1/users/{id}/friend",
                 handler=of.ask,
                 access=signed_in,
-                limit=limit,
+                limit="friend_requests",
                 summary="Ask somebody for friendship; if they had asked first, this accepts",
                 errors=refused,
             ),
@@ -138,7 +155,3 @@ def resource(people: People) -> Resource:
             ),
         ],
     )
-
-
-def _suggestion(suggestion: Suggestion) -> SuggestionView:
-    return SuggestionView(**person_fields(suggestion.account), mutual_friends=suggestion.mutual_friends)

@@ -11,8 +11,9 @@ from identity.avatars import require_size
 from kernel.errors import Malformed, NotFound, TimedOut
 from kernel.objects import Objects
 
-# An address names one version of a picture, so what it leads to does not change; but who may see it does.
-CACHED_SECONDS = 3600.0
+# An address names one version of a picture, so what it leads to does not change; but who may see it does, and whoever
+# is blocked should not look at it for long.
+CACHED_SECONDS = 300.0
 BODY_SECONDS = 30.0
 
 

@@ -16,11 +16,6 @@ from api.resources.pictures import picture_answer, picture_in
 from api.resources.users import OwnView, PersonPath, own
 from identity.visibility import Askers, Audience, Visibility
 
-# An address names one version of an avatar, so what it leads to does not change; but who may see it does, and whoever
-# is blocked should not look at it for long.
-CACHED_SECONDS = 300.0
-BODY_SECONDS = 30.0
-
 
 class VisibilityView(View, frozen=True):
     """``status`` is presence and status text; ``friend_requests`` who may ask."""
@@ -72,6 +67,8 @@ class Profiles:
             last_seen=body.last_seen,
             friend_requests=body.friend_requests,
         )
+        if body.status is not None:
+            await self._people.presences.shown_anew(account)
         return _visibility(account.visibility)
 
 

@@ -11,7 +11,7 @@ from api.http.endpoints import Call, Endpoint, Resource
 from api.people import People
 from api.resources.friends import FriendsView
 from api.resources.paging import Paging
-from api.resources.users import acquaintance_view
+from api.resources.users import acquaintance_views
 from identity.names import MAX_EMAIL
 
 
@@ -26,7 +26,7 @@ def resource(people: People) -> Resource:
 
     async def search(call: Call, query: SearchQuery) -> FriendsView:
         page = await found.find(call.principal.account, query.q, cursor=query.cursor, limit=query.limit)
-        return FriendsView(items=[acquaintance_view(item) for item in page.items], next_cursor=page.next_cursor)
+        return FriendsView(items=await acquaintance_views(people, page.items), next_cursor=page.next_cursor)
 
     return Resource(
         "people",

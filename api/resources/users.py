@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from api.http.access import Access
 from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View, Wire
 from api.people import People
+from chat.presence import Status
 from identity.accounts import Account
 from identity.befriending import Acquaintance
 from identity.friends import Standing
@@ -20,13 +22,13 @@ from identity.visibility import MAX_STATUS_TEXT
 
 
 class PersonView(View, frozen=True):
-    """What others see of somebody."""
+    """What others see of somebody; ``status`` is ``offline`` to those who may not see it."""
 
     id: UUID
     username: str
     display_name: str
     avatar_url: str | None
-    status: str
+    status: Status
     status_text: str | None
     created_at: datetime
 
@@ -59,9 +61,9 @@ class PersonPath(Wire, frozen=True):
     id: UUID
 
 
-def own_view(account: Account, *, two_factor_enabled: bool) -> OwnView:
+def own_view(account: Account, *, two_factor_enabled: bool, status: Status = Status.OFFLINE) -> OwnView:
     return OwnView(
-        **person_fields(account, oneself=True),
+        **person_fields(account, status),
         email=account.email,
         email_verified=account.email_verified_at is not None,
         two_factor_enabled=two_factor_enabled,
@@ -72,32 +74,39 @@ def own_view(account: Account, *, two_factor_enabled: bool) -> OwnView:
 
 async def own(people: People, account: Account) -> OwnView:
     """With what else one is told about oneself."""
-    return own_view(account, two_factor_enabled=await people.second_factor.required(account.id))
-
-
-def person_view(account: Account, *, friend: bool = False) -> PersonView:
-    """``friend`` says that whoever sees it is one."""
-    return PersonView(**person_fields(account, friend=friend))
-
-
-def acquaintance_view(seen: Acquaintance) -> AcquaintanceView:
-    return AcquaintanceView(
-        **person_fields(seen.account, friend=seen.standing is Standing.ACCEPTED),
-        friendship=seen.standing,
-        since=None if seen.since is None else datetime.fromtimestamp(seen.since, UTC),
+    return own_view(
+        account,
+        status=(await people.presences.statuses([account.id]))[account.id],
+        two_factor_enabled=await people.second_factor.required(account.id),
     )
 
 
-def person_fields(account: Account, *, friend: bool = False, oneself: bool = False) -> dict[str, Any]:
-    """What every view of a person begins with, as far as whoever sees it may."""
-    sees_status = oneself or account.visibility.status.admits(friend=friend)
+async def acquaintance_views(people: People, seen: Sequence[Acquaintance]) -> list[AcquaintanceView]:
+    statuses = await people.presences.statuses([one.account.id for one in seen if one.shows_status])
+    return [
+        AcquaintanceView(
+            **person_fields(one.account, statuses.get(one.account.id)),
+            friendship=one.standing,
+            since=None if one.since is None else datetime.fromtimestamp(one.since, UTC),
+        )
+        for one in seen
+    ]
+
+
+async def acquaintance_view(people: People, seen: Acquaintance) -> AcquaintanceView:
+    [view] = await acquaintance_views(people, [seen])
+    return view
+
+
+def person_fields(account: Account, status: Status | None) -> dict[str, Any]:
+    """What every view of a person begins with; ``status`` is None for those who may not see it."""
     return {
         "id": account.id,
         "username": account.username,
         "display_name": account.display_name,
         "avatar_url": avatar_url(account.id, account.avatar),
-        "status": "offline",
-        "status_text": account.status_text if sees_status else None,
+        "status": status or Status.OFFLINE,
+        "status_text": None if status is None else account.status_text,
         "created_at": datetime.fromtimestamp(account.created_at, UTC),
     }
 
@@ -122,7 +131,9 @@ def resource(people: People) -> Resource:
         return await own(people, changed)
 
     async def person(call: Call, path: PersonPath) -> AcquaintanceView:
-        return acquaintance_view(await people.acquaintances.friends.look_at(call.principal.account, path.id))
+        return await acquaintance_view(
+            people, await people.acquaintances.friends.look_at(call.principal.account, path.id)
+        )
 
     return Resource(
         "users",

@@ -71,6 +71,16 @@ async def test_everyone_who_joins_at_once_is_there(nodes: Nodes) -> None:
     assert len(await nodes.first.sets.members("hall")) == 500
 
 
+async def test_many_sets_are_read_at_once_without_what_has_ended(nodes: Nodes) -> None:
+    await nodes.first.sets.add("a", "x", ttl=60)
+    await nodes.first.sets.add("b", "y", ttl=60)
+    await nodes.first.sets.add("b", "short", ttl=0.1)
+    await nodes.elapse(0.1)
+    found = await nodes.second.sets.members_of_many(["b", "nobody's", "a"])
+    assert found == {"a": {"x"}, "b": {"y"}, "nobody's": frozenset()}
+    assert await nodes.second.sets.members_of_many([]) == {}
+
+
 async def test_sets_of_different_keys_know_nothing_of_each_other(nodes: Nodes) -> None:
     await nodes.first.sets.add("a", "x", ttl=60)
     await nodes.first.sets.add("b", "x", ttl=60)

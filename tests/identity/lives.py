@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from tests.identity.devices import Device
 from tests.identity.pictures import png
@@ -22,9 +24,11 @@ class Life:
     friend: Person
     authenticator: Authenticator
 
+    sessions: Sequence[UUID]
+
     @property
     def names(self) -> Names:
-        return Names(self.zebulon.id, [NAME, SURNAME])
+        return Names(self.zebulon.id, [NAME, SURNAME], self.sessions)
 
     @property
     def farewell(self) -> dict[str, str]:
@@ -43,7 +47,8 @@ async def lived(here: World) -> Life:
     await _conversations(zebulon, friend, suitor)
     authenticator = await _sign_ins(here, zebulon)
     await _export(zebulon)
-    return Life(zebulon, admin, friend, authenticator)
+    sessions = (await _did(zebulon, "GET", "/v1/auth/sessions"))["items"]
+    return Life(zebulon, admin, friend, authenticator, [UUID(item["id"]) for item in sessions])
 
 
 async def _did(caller: Caller, method: str, path: str, body: object = None) -> Any:
@@ -90,6 +95,8 @@ async def _acquaintances(zebulon: Person, friend: Person, suitor: Person, nuisan
     await _did(rival, "POST", f"/v1/users/{zebulon.id}/block")
     assert (await _did(friend, "GET", f"/v1/users/search?q={NAME}"))["items"]
     await _did(zebulon, "GET", "/v1/users/me/suggestions")
+    for state in ("online", "offline", "away"):
+        await _did(zebulon, "POST", "/v1/presence", {"state": state})
 
 
 async def _keys(zebulon: Person, friend: Person) -> None:
@@ -138,6 +145,10 @@ async def _conversations(zebulon: Person, friend: Person, suitor: Person) -> Non
         await _did(somebody, "POST", place, {"answer": "consent"})
     await _did(zebulon, "DELETE", f"/v1/conversations/{own}/participants/{suitor.id}")
     await _did(zebulon, "POST", f"/v1/conversations/{own}/participants", {"user_id": str(suitor.id)})
+    await _did(zebulon, "PUT", f"/v1/conversations/{own}/bans/{suitor.id}")
+    await _did(zebulon, "DELETE", f"/v1/conversations/{own}/bans/{suitor.id}")
+    barred = (await _did(suitor, "POST", "/v1/conversations", _group([str(zebulon.id)], title="Not theirs")))["id"]
+    await _did(suitor, "DELETE", f"/v1/conversations/{barred}/participants/{zebulon.id}?ban=true")
     theirs = (await _did(friend, "POST", "/v1/conversations", _group([str(zebulon.id)], title="Theirs")))["id"]
     asked = await _did(friend, "POST", f"/v1/conversations/{theirs}/mode/proposals", {"mode": "intelligent"})
     place = f"/v1/conversations/{theirs}/mode/proposals/{asked['id']}/consent"
@@ -180,8 +191,14 @@ async def _sign_ins(here: World, zebulon: Person) -> Authenticator:
     await zebulon.sign_in()
     await _did(zebulon, "POST", "/v1/auth/logout")
     await zebulon.sign_in()
-    wanted = {"email": f"{NAME}@elsewhere.example.org", "password": zebulon.password}
-    await _did(zebulon, "POST", "/v1/users/me/email", wanted)
+    # Mails to an address that is a former one by now, to one that was never confirmed, and to one that still may be.
+    await _addressed(zebulon, f"{NAME}@elsewhere.example.org")
+    zebulon.email = f"{NAME}@elsewhere.example.org"
+    secret = await here.mailed(zebulon.email, "/change-email")
+    await _did(here.stranger, "POST", "/v1/users/me/email/verify", {"token": secret})
+    for address in ("unconfirmed", "waiting"):
+        await _addressed(zebulon, f"{address}@example.org")
+        await here.mailed(f"{address}@example.org", "/change-email")
     await _did(here.stranger, "POST", "/v1/auth/forgot-password", {"email": zebulon.email})
     authenticator, codes = await turned_on(zebulon)
     again = {"password": zebulon.password, "recovery_code": codes[0]}
@@ -190,6 +207,10 @@ async def _sign_ins(here: World, zebulon: Person) -> Authenticator:
     await _did(zebulon, "POST", "/v1/auth/2fa/disable", disabling)
     authenticator, _ = await turned_on(zebulon)
     return authenticator
+
+
+async def _addressed(zebulon: Person, email: str) -> None:
+    await _did(zebulon, "POST", "/v1/users/me/email", {"email": email, "password": zebulon.password})
 
 
 async def _export(zebulon: Person) -> None:

@@ -54,6 +54,7 @@ _TABLE: Final[Mapping[str, str]] = {
         DELETE /v1/auth/sessions                                            default
         DELETE /v1/auth/sessions/{id}                                       default
         POST   /v1/auth/ws-ticket                                           default
+        GET    /v1/auth/2fa                                                 default
         POST   /v1/auth/2fa/enable                                          second_factor
         POST   /v1/auth/2fa/verify                                          second_factor
         POST   /v1/auth/2fa/disable                                         second_factor
@@ -79,7 +80,9 @@ _TABLE: Final[Mapping[str, str]] = {
         GET    /v1/users/search                                             search
         GET    /v1/users/{id}                                               default
         GET    /v1/users/{id}/avatar                                        avatars
-        POST   /v1/users/{id}/friend                                        default
+        POST   /v1/users/{id}/friend                                        friend_requests
+        POST   /v1/presence                                                 presence
+        GET    /v1/presence                                                 default
         POST   /v1/users/{id}/block                                         default
         DELETE /v1/users/{id}/block                                         default
         POST   /v1/keys/upload                                              default
@@ -102,6 +105,9 @@ _TABLE: Final[Mapping[str, str]] = {
         POST   /v1/conversations/{id}/participants                          default
         DELETE /v1/conversations/{id}/participants/{user_id}                default
         PATCH  /v1/conversations/{id}/participants/{user_id}                default
+        GET    /v1/conversations/{id}/bans                                  default
+        PUT    /v1/conversations/{id}/bans/{user_id}                        default
+        DELETE /v1/conversations/{id}/bans/{user_id}                        default
         POST   /v1/conversations/{id}/leave                                 default
         POST   /v1/conversations/{id}/owner                                 default
         POST   /v1/conversations/{id}/join                                  default

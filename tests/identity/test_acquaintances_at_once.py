@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from sqlalchemy import func, select
 from adapters.sql.identity.blocks import BLOCKS
 from adapters.sql.identity.friends import FRIENDSHIPS
 from adapters.sql.units import sql_of
+from identity import befriending
+from identity.friends import Standing
 from kernel.units import Transaction
 from tests.worlds import Person, World, world
 
-ROUNDS = 12
+ROUNDS = 8
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.service("postgres"))])
@@ -41,9 +44,9 @@ async def standing(one: Person, other: Person) -> str:
     return str((await one.get(f"/v1/users/{other.id}")).body["friendship"])
 
 
-async def test_two_who_ask_each_other_at_once_become_friends(here: World) -> None:
+async def test_what_two_people_do_to_each_other_at_once_is_as_if_one_had_been_first(here: World) -> None:
     ada, bob = await here.people("ada", "bob")
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         answers = await asyncio.gather(ada.post(f"/v1/users/{bob.id}/friend"), bob.post(f"/v1/users/{ada.id}/friend"))
         assert [answer.status for answer in answers] == [200, 200]
         assert sorted(answer.body["friendship"] for answer in answers) == ["accepted", "outgoing"]
@@ -51,10 +54,6 @@ async def test_two_who_ask_each_other_at_once_become_friends(here: World) -> Non
         assert await rows(here) == (1, 0)
         assert (await ada.delete(f"/v1/users/me/friends/{bob.id}")).status == 204
 
-
-async def test_a_request_that_is_taken_back_while_it_is_accepted_is_one_or_the_other(here: World) -> None:
-    ada, bob = await here.people("ada", "bob")
-    for _ in range(ROUNDS):
         await ada.post(f"/v1/users/{bob.id}/friend")
         taken_back, accepted = await asyncio.gather(
             ada.delete(f"/v1/users/me/friends/{bob.id}"), bob.post(f"/v1/users/me/friends/{ada.id}/accept")
@@ -64,10 +63,7 @@ async def test_a_request_that_is_taken_back_while_it_is_accepted_is_one_or_the_o
         assert accepted.status in (200, 404)
         assert await rows(here) == (0, 0)
 
-
-async def test_a_block_wins_over_whatever_happens_beside_it(here: World) -> None:
-    ada, bob = await here.people("ada", "bob")
-    for number in range(ROUNDS):
+        # A block wins over whatever happens beside it.
         if number % 2:
             await bob.post(f"/v1/users/{ada.id}/friend")
         blocked, asked, again = await asyncio.gather(
@@ -81,7 +77,9 @@ async def test_a_block_wins_over_whatever_happens_beside_it(here: World) -> None
         await ada.delete(f"/v1/users/{bob.id}/block")
 
 
-async def test_many_who_ask_one_person_at_once_all_wait(here: World) -> None:
+async def test_many_who_ask_one_person_at_once_all_wait_as_far_as_there_is_room(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ada, *others = await here.people("ada", *(f"asker-{letter}" for letter in "pqrstuvw"))
     answers = await asyncio.gather(*(other.post(f"/v1/users/{ada.id}/friend") for other in others))
     assert {answer.status for answer in answers} == {200}
@@ -89,3 +87,11 @@ async def test_many_who_ask_one_person_at_once_all_wait(here: World) -> None:
     assert {answer.status for answer in accepted} == {200}
     listed = (await ada.get("/v1/users/me/friends")).body["items"]
     assert {item["id"] for item in listed} == {str(other.id) for other in others}
+
+    for other in others:
+        await other.delete(f"/v1/users/me/friends/{ada.id}")
+    few = replace(befriending.BOUNDS[Standing.INCOMING], most=3)
+    monkeypatch.setattr(befriending, "BOUNDS", {**befriending.BOUNDS, Standing.INCOMING: few})
+    answers = await asyncio.gather(*(other.post(f"/v1/users/{ada.id}/friend") for other in others))
+    assert sorted(answer.body.get("code", "") for answer in answers) == [""] * 3 + ["too_many_incoming_requests"] * 5
+    assert await rows(here) == (3, 0)

@@ -31,11 +31,7 @@ async def test_a_block_ends_friendship_and_requests_and_lets_nothing_begin(tmp_p
         assert (await eve.post(f"/v1/users/me/friends/{ada.id}/accept")).code == "not_found"
         assert (await ada.post(f"/v1/users/{bob.id}/friend")).code == "person_blocked"
 
-
-async def test_to_the_blocked_the_blocker_is_not_there(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        await ada.post(f"/v1/users/{bob.id}/block")
+        # To the blocked the blocker is not there.
         nobody = (await bob.get(f"/v1/users/{uuid4()}")).body
         answer = await bob.get(f"/v1/users/{ada.id}")
         assert answer.status == 404
@@ -58,21 +54,21 @@ async def test_a_block_is_made_once_and_lifted(tmp_path: Path) -> None:
         assert (await bob.get(f"/v1/users/{ada.id}")).status == 200
         assert (await bob.post(f"/v1/users/{ada.id}/friend")).status == 200
 
-
-async def test_nobody_blocks_themselves_or_nobody(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
         assert (await ada.post(f"/v1/users/{ada.id}/block")).code == "not_with_oneself"
         assert (await ada.post(f"/v1/users/{uuid4()}/block")).code == "not_found"
         assert (await here.stranger.post(f"/v1/users/{ada.id}/block")).status == 401
 
 
-async def test_the_blocked_are_paged_the_latest_first(tmp_path: Path) -> None:
+async def test_the_blocked_are_bounded_and_paged_the_latest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking, "MAX_BLOCKED", 5)
     async with world(tmp_path) as here:
         ada = await here.person("ada")
-        others = await crowd(here, [f"Pest {number}" for number in range(5)])
-        for other in others:
-            await ada.post(f"/v1/users/{other.id}/block")
+        others = await crowd(here, [f"Pest {number}" for number in range(6)])
+        answers = [await ada.post(f"/v1/users/{other.id}/block") for other in others]
+        assert [answer.status for answer in answers] == [204] * 5 + [422]
+        assert answers[-1].code == "too_many_blocked"
         first = (await ada.get("/v1/users/me/blocked?limit=3")).body
         second = (await ada.get(f"/v1/users/me/blocked?limit=3&cursor={first['next_cursor']}")).body
         assert [item["display_name"] for item in [*first["items"], *second["items"]]] == [
@@ -80,34 +76,19 @@ async def test_the_blocked_are_paged_the_latest_first(tmp_path: Path) -> None:
         ]
         assert second["next_cursor"] is None
 
-
-async def test_blocks_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocking, "MAX_BLOCKED", 2)
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        others = await crowd(here, ["One", "Two", "Three"])
-        answers = [await ada.post(f"/v1/users/{other.id}/block") for other in others]
-        assert [answer.status for answer in answers] == [204, 204, 422]
-        assert len((await ada.get("/v1/users/me/blocked")).body["items"]) == 2
-
-
-async def test_a_block_counts_between_the_two_whoever_made_it(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        [eve] = await crowd(here, ["Eve"])
-        await ada.post(f"/v1/users/{bob.id}/block")
-
         async def between(one: UUID, *others: UUID) -> frozenset[UUID]:
             return await here.platform.database.units.read(lambda unit: SqlBlocks().between(unit, one, others))
 
-        assert await between(ada.id, bob.id, eve.id) == {bob.id}
-        assert await between(bob.id, ada.id, eve.id) == {ada.id}
-        assert await between(eve.id, ada.id, bob.id) == await between(ada.id) == frozenset()
+        pest, spared = others[0].id, others[5].id
+        assert await between(ada.id, pest, spared) == {pest}
+        assert await between(pest, ada.id, spared) == {ada.id}
+        assert await between(spared, ada.id, pest) == await between(ada.id) == frozenset()
 
 
 async def test_whoever_is_being_erased_gets_no_new_ties(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
+        ada, bob, eve = await here.people("ada", "bob", "eve")
+        assert (await eve.post(f"/v1/users/{ada.id}/block")).status == 204
 
         async def leave(unit: Transaction) -> None:
             account = await SqlAccounts().get(unit, ada.id)
@@ -118,4 +99,5 @@ async def test_whoever_is_being_erased_gets_no_new_ties(tmp_path: Path) -> None:
         for who, whom in ((ada, bob), (bob, ada)):  # a request of theirs may be under way still
             assert (await who.post(f"/v1/users/{whom.id}/friend")).code == "not_found"
             assert (await who.post(f"/v1/users/{whom.id}/block")).code == "not_found"
-        assert (await bob.get("/v1/users/me/blocked")).body["items"] == []
+        for who in (bob, eve):
+            assert (await who.get("/v1/users/me/blocked")).body["items"] == [], "not even from before"

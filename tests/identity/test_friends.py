@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from adapters.sql.identity import friendlists
 from identity import befriending
 from identity.announcements import channel_of
 from identity.friends import Standing
@@ -24,56 +26,36 @@ async def ids_of(person: Caller, state: str = "accepted") -> list[str]:
     return [item["id"] for item in answer.body["items"]]
 
 
-async def test_a_request_waits_until_it_is_accepted(tmp_path: Path) -> None:
+async def test_a_request_is_accepted_rejected_or_taken_back_by_the_one_it_is_up_to(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob = await here.people("ada", "bob")
         asked = await ada.post(f"/v1/users/{bob.id}/friend")
         assert (asked.status, asked.body["friendship"], asked.body["username"]) == (200, "outgoing", "bob")
         assert (await ids_of(ada, "outgoing"), await ids_of(bob, "incoming")) == ([str(bob.id)], [str(ada.id)])
         assert (await ids_of(ada), await ids_of(bob)) == ([], [])
+        assert (await ada.post(f"/v1/users/me/friends/{bob.id}/accept")).code == "not_found"
+        assert (await ada.delete(f"/v1/users/me/friends/{bob.id}/reject")).code == "not_found"
+        assert (await bob.delete(f"/v1/users/me/friends/{ada.id}")).code == "not_found"
 
         accepted = await bob.post(f"/v1/users/me/friends/{ada.id}/accept")
         assert (accepted.status, accepted.body["friendship"]) == (200, "accepted")
         assert (await ids_of(ada), await ids_of(bob)) == ([str(bob.id)], [str(ada.id)])
         assert (await ids_of(ada, "outgoing"), await ids_of(bob, "incoming")) == ([], [])
         assert (await ada.get(f"/v1/users/{bob.id}")).body["friendship"] == "accepted"
-
-
-async def test_who_asks_the_one_that_has_asked_accepts(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        await ada.post(f"/v1/users/{bob.id}/friend")
-        assert (await bob.post(f"/v1/users/{ada.id}/friend")).body["friendship"] == "accepted"
-        assert await ids_of(ada) == [str(bob.id)]
-
-
-async def test_a_request_is_rejected_or_taken_back_by_the_one_it_is_up_to(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        await ada.post(f"/v1/users/{bob.id}/friend")
-        assert (await ada.post(f"/v1/users/me/friends/{bob.id}/accept")).code == "not_found"
-        assert (await ada.delete(f"/v1/users/me/friends/{bob.id}/reject")).code == "not_found"
-        assert (await bob.delete(f"/v1/users/me/friends/{ada.id}")).code == "not_found"
-        assert (await bob.delete(f"/v1/users/me/friends/{ada.id}/reject")).status == 204
-        assert await ids_of(ada, "outgoing") == []
-
-        await ada.post(f"/v1/users/{bob.id}/friend")
-        assert (await ada.delete(f"/v1/users/me/friends/{bob.id}")).status == 204
-        assert await ids_of(bob, "incoming") == []
-
-
-async def test_a_friendship_ends_for_both(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        await become_friends(ada, bob)
         assert (await bob.delete(f"/v1/users/me/friends/{ada.id}")).status == 204
         assert (await ids_of(ada), await ids_of(bob)) == ([], [])
         assert (await ada.delete(f"/v1/users/me/friends/{bob.id}")).code == "not_found"
 
+        await ada.post(f"/v1/users/{bob.id}/friend")
+        assert (await bob.delete(f"/v1/users/me/friends/{ada.id}/reject")).status == 204
+        assert await ids_of(ada, "outgoing") == []
+        await ada.post(f"/v1/users/{bob.id}/friend")
+        assert (await ada.delete(f"/v1/users/me/friends/{bob.id}")).status == 204
+        assert await ids_of(bob, "incoming") == []
+        await ada.post(f"/v1/users/{bob.id}/friend")
+        assert (await bob.post(f"/v1/users/{ada.id}/friend")).body["friendship"] == "accepted", "it answers"
+        assert await ids_of(ada) == [str(bob.id)]
 
-async def test_nobody_befriends_themselves_or_nobody(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
         assert (await ada.post(f"/v1/users/{ada.id}/friend")).code == "not_with_oneself"
         for nobody in (str(uuid4()), "nobody"):
             assert (await ada.post(f"/v1/users/{nobody}/friend")).code == "not_found"
@@ -133,7 +115,9 @@ async def test_the_list_is_paged_and_survives_new_friends(tmp_path: Path) -> Non
         assert (await ada.get("/v1/users/me/friends?state=none")).status == 400
 
 
-async def test_suggestions_are_those_with_most_friends_in_common(tmp_path: Path) -> None:
+async def test_suggestions_are_those_with_most_friends_in_common(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with world(tmp_path) as here:
         ada, asked, blocked, blocker = await here.people("ada", "asked", "blocked", "blocker")
         f1, f2, f3, many, few, hidden, gone = await crowd(
@@ -161,49 +145,60 @@ async def test_suggestions_are_those_with_most_friends_in_common(tmp_path: Path)
         second = (await ada.get(f"/v1/users/me/suggestions?limit=1&cursor={first['next_cursor']}")).body
         assert [page["items"][0]["display_name"] for page in (first, second)] == ["Many", "Few"]
         assert second["next_cursor"] is None
+        monkeypatch.setattr(friendlists, "LATEST_FRIENDS", 1)  # one of the three, who came last
+        items = (await ada.get("/v1/users/me/suggestions")).body["items"]
+        assert [(item["display_name"], item["mutual_friends"]) for item in items] == [("Many", 1)]
 
 
-@pytest.mark.parametrize("path", ["/v1/users/me/friends", "/v1/users/me/suggestions", "/v1/users/me/blocked"])
-async def test_a_list_takes_as_many_statements_for_many_as_for_one(path: str, tmp_path: Path) -> None:
+async def test_a_list_takes_as_many_statements_for_many_as_for_one(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob = await here.people("ada", "bob")
 
-        async def asked_for() -> int:
-            with statements(here) as asked:
-                assert (await ada.get(f"{path}?limit=100")).status == 200
-            return len(asked)
+        async def asked_for() -> list[int]:
+            counts = []
+            for path in ("/v1/users/me/friends", "/v1/users/me/suggestions", "/v1/users/me/blocked"):
+                with statements(here) as asked:
+                    assert (await ada.get(f"{path}?limit=100")).body["items"]
+                counts.append(len(asked))
+            return counts
 
         async def add(count: int) -> None:
             some = await crowd(here, ["Some"] * count)
-            await befriend(here, (ada.id, bob.id), *[(ada.id, one.id) for one in some[::2]])
-            await befriend(here, *[(bob.id, one.id) for one in some[1::2]])
-            for one in some[:5]:
+            await befriend(here, (ada.id, bob.id), *[(ada.id, one.id) for one in some[1::3]])
+            await befriend(here, *[(bob.id, one.id) for one in some[2::3]])
+            for one in some[::3]:
                 await ada.post(f"/v1/users/{one.id}/block")
 
-        await add(2)
-        few = await asked_for()
+        await add(3)
+        assert await asked_for() == [1, 1, 1]
         await add(60)
-        assert await asked_for() == few == 1
+        assert await asked_for() == [1, 1, 1]
 
 
-async def test_friends_and_waiting_requests_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        befriending,
-        "_BOUNDS",
-        {
-            Standing.OUTGOING: (2, "too_many_requests"),
-            Standing.ACCEPTED: (1, "too_many_friends"),
-        },
-    )
+async def test_friends_and_waiting_requests_are_bounded_for_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = {Standing.OUTGOING: 2, Standing.INCOMING: 3, Standing.ACCEPTED: 1}
+    bounds = {standing: replace(befriending.BOUNDS[standing], most=most[standing]) for standing in most}
+    monkeypatch.setattr(befriending, "BOUNDS", bounds)
     async with world(tmp_path) as here:
-        ada, bob, eve = await here.people("ada", "bob", "eve")
+        ada, bob, eve, *crowded = await here.people("ada", "bob", "eve", "one", "two", "three")
         await become_friends(ada, bob)
         await eve.post(f"/v1/users/{ada.id}/friend")
         assert (await ada.post(f"/v1/users/me/friends/{eve.id}/accept")).code == "too_many_friends"
         assert await ids_of(ada) == [str(bob.id)]
-        others = await crowd(here, ["One", "Two", "Three"])
+        await ada.delete(f"/v1/users/me/friends/{eve.id}/reject")
+        await ada.post(f"/v1/users/{eve.id}/friend")
+        assert (await eve.post(f"/v1/users/me/friends/{ada.id}/accept")).code == "too_many_friends", "ada has them"
+        assert await ids_of(eve) == []
+
+        others = await crowd(here, ["One", "Two"])
         answers = [await ada.post(f"/v1/users/{other.id}/friend") for other in others]
-        assert [answer.status for answer in answers] == [200, 200, 422]
+        assert [answer.body.get("code") for answer in answers] == [None, "too_many_requests"]
+        for number, one in enumerate([*crowded, bob]):
+            answer = await one.post(f"/v1/users/{eve.id}/friend")
+            assert answer.body.get("code") == (None if number < 2 else "too_many_incoming_requests")
+        assert len(await ids_of(eve, "incoming")) == 3
 
 
 async def settle(here: World, person: Person, who_may_ask: str) -> None:

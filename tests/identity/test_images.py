@@ -36,6 +36,15 @@ def test_what_would_unfold_too_large_is_no_picture(width: int, height: int) -> N
     assert picture_of(png(width, height)) is None
 
 
+def test_a_webp_is_one_picture_as_large_as_it_says() -> None:
+    for kind in (b"VP8 ", b"VP8L"):
+        inner = webp(5, 6, kind=kind)[12:]
+        assert picture_of(webp(5, 6, beside=inner)) == Picture("image/webp", 5, 6)
+        assert picture_of(webp(5, 7, beside=inner)) is None, "it unfolds to what the frame says"
+    assert picture_of(webp(5, 6, flags=0x02)) is None, "an animation"
+    assert picture_of(webp(5, 6, beside=b"VP8 ")) is None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 def test_one_cut_short_is_never_taken_for_another_kind(kind: str, data: st.DataObject) -> None:

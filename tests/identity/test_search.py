@@ -9,11 +9,12 @@ from urllib.parse import quote
 import pytest
 
 from adapters.sql.identity.accounts import SqlAccounts
-from config.sections import Identity, Limits
+from config.sections import Limits
 from identity.accounts import State
+from identity.names import MAX_EMAIL
 from kernel.units import Transaction
 from tests.identity.crowds import become_friends, crowd, statements
-from tests.worlds import Caller, Person, world
+from tests.worlds import Caller, Person, World, world
 
 
 async def found(who: Caller, text: str, more: str = "") -> list[str]:
@@ -53,49 +54,63 @@ async def test_people_are_found_by_how_the_words_of_their_names_begin(tmp_path: 
         assert await found(bob, "ada") == ["Ada"]
 
 
-async def test_somebody_is_found_by_new_names_and_no_longer_by_old_ones(tmp_path: Path) -> None:
+async def test_names_and_what_they_are_found_by_change_together_or_not_at_all(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob = await here.people("ada", "bob")
+        units, store = here.platform.database.units, SqlAccounts()
+
+        class Stop(Exception):
+            pass
+
+        async def broken(unit: Transaction) -> None:
+            account = await store.get(unit, bob.id)
+            assert account is not None
+            await store.put(unit, replace(account, display_name="Halfway"))
+            raise Stop
+
+        with pytest.raises(Stop):
+            await units.write(broken)
+        assert (await found(ada, "halfway"), await found(ada, "bob")) == ([], ["Bob"])
         await renamed(bob, "Robert Tables")
         assert (await found(ada, "tab"), await found(ada, "bob")) == (["Robert Tables"], ["Robert Tables"])
         await bob.patch("/v1/users/me", {"username": "little-bobby"})
         await renamed(bob, "Robert")
         assert (await found(ada, "tab"), await found(ada, "bobby")) == ([], ["Robert"])
-
-
-async def test_whoever_is_named_twice_alike_is_found_once(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
         await crowd(here, ["Anna Annabel Anne", "Anna"])
-        assert sorted(await found(ada, "ann")) == ["Anna", "Anna Annabel Anne"]
+        assert sorted(await found(ada, "ann")) == ["Anna", "Anna Annabel Anne"], "each of them once"
 
 
-async def test_the_exact_address_finds_and_its_beginning_does_not(tmp_path: Path) -> None:
+async def confirmed(here: World, *people: Person) -> None:
+    for person in people:
+        secret = await here.mailed(person.email, "/verify-email")
+        assert (await here.stranger.post("/v1/auth/verify-email", {"token": secret})).status == 200
+
+
+async def test_the_whole_address_finds_whoever_has_confirmed_it(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
+        ada, bob, impostor = await here.people("ada", "bob", "impostor")
+        assert await found(ada, "bob@example.org") == []
+        await confirmed(here, ada, bob)
         assert await found(ada, "bob@example.org") == ["Bob"]
         assert await found(ada, " BOB@Example.ORG ") == ["Bob"]
-        for text in ("bob@example.or", "bob@", "@", "bob@example.org.", "b@example.org"):
+        for text in ("bob@example.or", "bob@", "@", "bob@example.org.", "b@example.org", impostor.email, ada.email):
             assert await found(ada, text) == [], text
-        assert await found(ada, "ada@example.org") == []
+
+        # Whose address it is about to become is not found by it, and neither is who had it.
+        wanted = {"email": "robert@example.org", "password": bob.password}
+        assert (await bob.post("/v1/users/me/email", wanted)).status == 204
+        assert await found(ada, "robert@example.org") == []
+        secret = await here.mailed("robert@example.org", "/change-email")
+        assert (await here.stranger.post("/v1/users/me/email/verify", {"token": secret})).status == 204
+        assert (await found(ada, "robert@example.org"), await found(ada, "bob@example.org")) == (["Bob"], [])
+
         await bob.patch("/v1/users/me", {"searchable": False})
-        assert await found(ada, "bob@example.org") == []
-
-
-async def test_where_addresses_must_be_confirmed_only_those_find(tmp_path: Path) -> None:
-    async with world(tmp_path, identity=Identity(require_verified_email=True)) as here:
-        registered = []
-        for name in ("ada", "bob"):
-            caller = Person(here.session, email=f"{name}@example.org", username=name)
-            body = {"email": caller.email, "username": name, "password": caller.password}
-            assert (await caller.post("/v1/auth/register", body)).status == 201
-            registered.append(caller)
-        ada, bob = registered
-        await here.stranger.post("/v1/auth/verify-email", {"token": await here.mailed(ada.email, "/verify-email")})
-        assert (await ada.sign_in()).status == 200
-        assert await found(ada, bob.email) == []
-        await here.stranger.post("/v1/auth/verify-email", {"token": await here.mailed(bob.email, "/verify-email")})
-        assert await found(ada, bob.email) == ["bob"]
+        assert await found(ada, "robert@example.org") == []
+        await bob.patch("/v1/users/me", {"searchable": True})
+        await ada.post(f"/v1/users/{bob.id}/block")
+        for who, texts, hidden in ((bob, ("ada", ada.email), "Ada"), (ada, ("bob", "robert@example.org"), "Bob")):
+            for text in texts:
+                assert (await found(who, text), await found(impostor, text)) == ([], [hidden])
 
 
 async def test_who_opts_out_is_found_by_friends_with_the_whole_username_only(tmp_path: Path) -> None:
@@ -108,21 +123,8 @@ async def test_who_opts_out_is_found_by_friends_with_the_whole_username_only(tmp
             assert await found(ada, text) == [], text
         assert await found(eve, "bob.hidden") == []
 
-
-async def test_a_block_hides_both_from_each_other(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob, eve = await here.people("ada", "bob", "eve")
-        await ada.post(f"/v1/users/{bob.id}/block")
-        for text in ("ada", "ada@example.org"):
-            assert (await found(bob, text), await found(eve, text)) == ([], ["Ada"])
-        for text in ("bob", "bob@example.org"):
-            assert (await found(ada, text), await found(eve, text)) == ([], ["Bob"])
-
-
-async def test_accounts_that_are_disabled_or_being_erased_are_not_found(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        [disabled] = await crowd(here, ["Zed"], state=State.DISABLED)
+        # Nobody finds who is disabled or being erased.
+        [disabled] = await crowd(here, ["Zed"], state=State.DISABLED, email_verified_at=1.0)
         await crowd(here, ["Zoe"], state=State.ERASING)
         assert await found(ada, "z") == []
         assert await found(ada, disabled.email) == []
@@ -145,28 +147,7 @@ async def test_pages_follow_on_from_one_another_while_people_join(tmp_path: Path
         assert (await ada.get("/v1/users/search?q=sam&cursor=nonsense")).code == "bad_cursor"
 
 
-async def test_what_is_found_says_where_one_stands(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob, eve, _joe = await here.people("ada", "xbob", "xeve", "xjoe")
-        await become_friends(ada, bob)
-        await eve.post(f"/v1/users/{ada.id}/friend")
-        items = (await ada.get("/v1/users/search?q=x")).body["items"]
-        assert {item["username"]: item["friendship"] for item in items} == {
-            "xbob": "accepted",
-            "xeve": "incoming",
-            "xjoe": "none",
-        }
-
-
-@pytest.mark.parametrize("query", ["", "?q=", "?q=a&limit=0", "?q=a&limit=101", "?q=a&q=b", "?q=a&page=2", "?q=%00"])
-async def test_a_search_that_is_none_is_refused(query: str, tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        assert (await ada.get(f"/v1/users/search{query}")).status == 400
-        assert (await here.stranger.get("/v1/users/search?q=ada")).status == 401
-
-
-async def test_a_search_takes_as_many_statements_for_many_as_for_one(tmp_path: Path) -> None:
+async def test_a_search_takes_as_many_statements_for_many_as_for_one_and_says_where_one_stands(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")
 
@@ -180,30 +161,52 @@ async def test_a_search_takes_as_many_statements_for_many_as_for_one(tmp_path: P
         await crowd(here, ["Sam"] * 80)
         assert await asked_for() == few == 2
 
+        bob, eve, _joe = await here.people("xbob", "xeve", "xjoe")
+        await become_friends(ada, bob)
+        await eve.post(f"/v1/users/{ada.id}/friend")
+        items = (await ada.get("/v1/users/search?q=x")).body["items"]
+        assert {item["username"]: item["friendship"] for item in items} == {
+            "xbob": "accepted",
+            "xeve": "incoming",
+            "xjoe": "none",
+        }
 
-async def test_names_and_words_change_together_or_not_at_all(tmp_path: Path) -> None:
+
+async def test_a_search_that_is_none_is_refused_and_what_is_odd_finds_nobody(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
+        ada, _ = await here.people("ada", "bob")
+        for query in ("", "?q=", "?q=a&limit=0", "?q=a&limit=101", "?q=a&q=b", "?q=a&page=2", "?q=%00"):
+            assert (await ada.get(f"/v1/users/search{query}")).status == 400, query
+        assert (await here.stranger.get("/v1/users/search?q=ada")).status == 401
+        too_long = "x" * (MAX_EMAIL + 1)
+        assert (await ada.get(f"/v1/users/search?q={too_long}")).code == "invalid_query"
+        for text in (
+            "\ufdfa" * MAX_EMAIL,  # each of them unfolds to eighteen characters
+            "a\u0301" * 120,
+            "\u0301" * MAX_EMAIL,
+            "\U0010ffff",
+            "bob\U0010ffff",
+            "\u202ebob",
+            "bob_%",
+            "b%b",
+            "b?b",
+            "b*",
+            "'; --",
+            " ".join("abcdefghijklmnop"),
+            "@" * MAX_EMAIL,
+            "İ" * MAX_EMAIL,
+        ):
+            answer = await ada.get(f"/v1/users/search?q={quote(text)}&limit=1")
+            assert (answer.status, answer.body["next_cursor"]) == (200, None), text
+
+
+async def test_searches_and_requests_have_limits_of_their_own(tmp_path: Path) -> None:
+    limits = Limits(search=2, friend_requests=1, presence=3, register=100, login=100)
+    async with world(tmp_path, limits=limits) as here:
         ada, bob = await here.people("ada", "bob")
-        units, store = here.platform.database.units, SqlAccounts()
-
-        class Stop(Exception):
-            pass
-
-        async def broken(unit: Transaction) -> None:
-            account = await store.get(unit, bob.id)
-            assert account is not None
-            await store.put(unit, replace(account, display_name="Halfway"))
-            raise Stop
-
-        with pytest.raises(Stop):
-            await units.write(broken)
-        assert (await found(ada, "halfway"), await found(ada, "bob")) == ([], ["Bob"])
-
-
-async def test_searches_have_a_limit_of_their_own(tmp_path: Path) -> None:
-    async with world(tmp_path, limits=Limits(search=2, register=100, login=100)) as here:
-        ada = await here.person("ada")
         answers = [await ada.get("/v1/users/search?q=bob") for _ in range(3)]
-        assert [answer.status for answer in answers] == [200, 200, 429]
-        assert int(answers[2].headers["Retry-After"]) > 0
+        answers += [await ada.post(f"/v1/users/{bob.id}/friend") for _ in range(2)]
+        answers += [await ada.post("/v1/presence", {"state": "online"}) for _ in range(4)]
+        assert [answer.status for answer in answers] == [200, 200, 429, 200, 429, 200, 200, 200, 429]
+        assert all(int(answers[place].headers["Retry-After"]) > 0 for place in (2, 4, 8))
         assert (await ada.get("/v1/users/me")).status == 200

@@ -38,24 +38,25 @@ async def test_everybody_begins_with_the_usual_and_changes_one_by_one(tmp_path: 
         changed = await ada.patch("/v1/users/me/visibility", {"last_seen": "nobody"})
         assert changed.body == usual | {"last_seen": "nobody"}
         await ada.patch("/v1/users/me/visibility", {"friend_requests": "friends_of_friends", "status": "friends"})
-        assert (await ada.get("/v1/users/me/visibility")).body == {
-            "status": "friends",
-            "last_seen": "nobody",
-            "friend_requests": "friends_of_friends",
-        }
-
-
-@pytest.mark.parametrize("body", [{"status": "some"}, {"last_seen": None, "who": 1}, {"friend_requests": "friends"}])
-async def test_a_setting_that_is_none_is_refused(body: object, tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        assert (await ada.patch("/v1/users/me/visibility", body)).code == "validation_failed"
+        settled = {"status": "friends", "last_seen": "nobody", "friend_requests": "friends_of_friends"}
+        assert (await ada.get("/v1/users/me/visibility")).body == settled
+        for body in ({"status": "some"}, {"last_seen": None, "who": 1}, {"friend_requests": "friends"}):
+            assert (await ada.patch("/v1/users/me/visibility", body)).code == "validation_failed"
         assert (await here.stranger.get("/v1/users/me/visibility")).status == 401
+
+        await ada.patch("/v1/users/me", {"status_text": "away"})
+        await ada.patch("/v1/users/me", {"display_name": "Countess"})
+        for text in ("two\nlines", "turned \u202e round", "bell\u0007", "x" * (MAX_STATUS_TEXT + 1)):
+            answer = await ada.patch("/v1/users/me", {"status_text": text, "display_name": "Other"})
+            assert (answer.status, answer.code) == (422, "invalid_status_text"), text
+        me = (await ada.get("/v1/users/me")).body
+        assert (me["display_name"], me["status_text"]) == ("Countess", "away")
+        assert (await ada.get("/v1/users/me/visibility")).body == settled
 
 
 async def test_a_status_text_is_seen_by_whom_it_is_meant_for(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        ada, bob, eve = await here.people("ada", "bob", "eve")
+        ada, bob, eve, blocked = await here.people("ada", "bob", "eve", "blocked")
         await become_friends(ada, bob)
         assert await seen(bob, ada) is None
         said = await ada.patch("/v1/users/me", {"status_text": "  On a <b>boat</b> ⛵ "})
@@ -69,24 +70,9 @@ async def test_a_status_text_is_seen_by_whom_it_is_meant_for(tmp_path: Path) -> 
             [item] = (await bob.get("/v1/users/me/friends")).body["items"]
             assert (item["status_text"] is not None) == to_bob
             assert (await ada.get("/v1/users/me")).body["status_text"] is not None
+        await ada.patch("/v1/users/me/visibility", {"status": "everyone"})
+        assert await seen(blocked, ada) is not None
+        await blocked.post(f"/v1/users/{ada.id}/block")
+        assert await seen(blocked, ada) is None, "whoever blocks does not want to know either"
+        assert (await blocked.get("/v1/users/me/blocked")).body["items"][0]["status_text"] is None
         assert (await ada.patch("/v1/users/me", {"status_text": ""})).body["status_text"] is None
-
-
-@pytest.mark.parametrize("text", ["two\nlines", "turned \u202e round", "bell\u0007", "x" * (MAX_STATUS_TEXT + 1)])
-async def test_a_status_text_is_one_line_that_reads_as_it_looks(text: str, tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        answer = await ada.patch("/v1/users/me", {"status_text": text, "display_name": "Other"})
-        assert (answer.status, answer.code) == (422, "invalid_status_text")
-        assert (await ada.get("/v1/users/me")).body["display_name"] == "Ada"
-
-
-async def test_what_somebody_sets_survives_a_change_of_profile(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        await ada.patch("/v1/users/me/visibility", {"status": "nobody"})
-        await ada.patch("/v1/users/me", {"status_text": "away"})
-        await ada.patch("/v1/users/me", {"display_name": "Countess"})
-        me = (await ada.get("/v1/users/me")).body
-        assert (me["display_name"], me["status_text"]) == ("Countess", "away")
-        assert (await ada.get("/v1/users/me/visibility")).body["status"] == "nobody"

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from adapters.sql.identity.accounts import ACCOUNTS, account_of
 from adapters.sql.metadata import Id, Moment, metadata, upsert
 from adapters.sql.units import sql_of
-from identity.accounts import Account
+from identity.accounts import Account, State
 from identity.blocks import Block
 from kernel.errors import Unprocessable
 from kernel.units import Transaction
@@ -43,7 +43,7 @@ BLOCKS = Table(
 _c = BLOCKS.c
 
 
-def unblocked(person: UUID, other: ColumnElement[UUID]) -> ColumnElement[bool]:
+def unblocked(person: UUID | ColumnElement[UUID], other: ColumnElement[UUID]) -> ColumnElement[bool]:
     """A condition on a statement's column of people: no block either way between them and ``person``."""
     block = BLOCKS.alias("block")
     either = or_(
@@ -89,7 +89,7 @@ class SqlBlocks:
         latest = (
             select(BLOCKS.c.created_at.label("blocked_at"), ACCOUNTS)
             .join(ACCOUNTS, ACCOUNTS.c.id == _c.blocked)
-            .where(_c.blocker == blocker)
+            .where(_c.blocker == blocker, ACCOUNTS.c.state != State.ERASING.value)
             .order_by(_c.created_at.desc(), _c.blocked.desc())
             .limit(limit)
         )

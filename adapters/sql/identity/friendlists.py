@@ -17,6 +17,10 @@ from identity.befriending import Acquaintance, Suggestion
 from identity.friends import Friendship, Standing
 from kernel.units import Transaction
 
+# Whose friends are suggested: of one's own friends the latest. It bounds what a request costs to the friends that
+# these have together.
+LATEST_FRIENDS = 100
+
 _a, _f = ACCOUNTS.c, FRIENDSHIPS.c
 
 _STANDS: Final[Mapping[Standing, Callable[[Subquery, UUID], ColumnElement[bool]]]] = {
@@ -88,12 +92,14 @@ class SqlFriendLists:
 
 
 def _friends_of_friends(person: UUID) -> Subquery:
-    """``account`` and in how many friendships with friends of ``person`` it is. A half for each side of a row, so
-    that both find their rows by an index."""
-    mine = ties_of(person, "mine")
+    """``account`` and in how many friendships with the latest friends of ``person`` it is. A half for each side of a
+    row, so that both find their rows by an index."""
+    tie = ties_of(person, "tie")
+    latest = select(tie.c.other).where(tie.c.accepted).order_by(tie.c.since.desc(), tie.c.other.desc())
+    mine = latest.limit(LATEST_FRIENDS).cte("mine")
     theirs = union_all(
-        select(_f.high.label("account")).join(mine, mine.c.other == _f.low).where(mine.c.accepted, _f.accepted),
-        select(_f.low.label("account")).join(mine, mine.c.other == _f.high).where(mine.c.accepted, _f.accepted),
+        select(_f.high.label("account")).join(mine, mine.c.other == _f.low).where(_f.accepted),
+        select(_f.low.label("account")).join(mine, mine.c.other == _f.high).where(_f.accepted),
     ).subquery("theirs")
     return select(theirs.c.account, func.count().label("mutual_friends")).group_by(theirs.c.account).subquery("counted")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from adapters.sql.identity.accounts import ACCOUNTS, account_of
 from adapters.sql.identity.blocks import unblocked
@@ -28,34 +29,41 @@ class SqlSearch:
     async def by_words(
         self, unit: Transaction, viewer: UUID, question: Question, *, after: tuple[str, UUID] | None, limit: int
     ) -> Sequence[Found]:
-        leading, *others = question.words
-        earlier = SEARCH_WORDS.alias("earlier")
-        found = (
-            select(_w.word.label("found_by"), ACCOUNTS)
-            .join(ACCOUNTS, _a.id == _w.account)
-            .where(
-                _begins(_w.word, leading),
-                # Each person once, where the first of their words begins so.
-                ~exists().where(earlier.c.account == _w.account, earlier.c.word >= leading, earlier.c.word < _w.word),
-                *(_has(other, number) for number, other in enumerate(others)),
-                _shown_to(viewer),
-                or_(_a.searchable, and_(_a.username == question.username, befriended(viewer, _a.id))),
-            )
-            .order_by(_w.word, _w.account)
-            .limit(limit)
+        found = found_by(question.words, after=after, limit=limit).where(
+            _shown_to(viewer),
+            or_(_a.searchable, and_(_a.username == question.username, befriended(viewer, _a.id))),
         )
-        if after is not None:
-            word, account = after
-            found = found.where(_w.word >= word, or_(_w.word > word, _w.account > account))
         rows = await sql_of(unit).connection.execute(found)
         return [Found(row.found_by, account_of(row)) for row in rows]
 
-    async def by_email(self, unit: Transaction, viewer: UUID, email: str, *, confirmed: bool) -> Account | None:
-        found = select(ACCOUNTS).where(_a.email == email, _a.searchable, _shown_to(viewer))
-        if confirmed:
-            found = found.where(_a.email_verified_at.is_not(None))
+    async def by_email(self, unit: Transaction, viewer: UUID, email: str) -> Account | None:
+        found = select(ACCOUNTS).where(
+            _a.email == email, _a.email_verified_at.is_not(None), _a.searchable, _shown_to(viewer)
+        )
         row = (await sql_of(unit).connection.execute(found)).first()
         return None if row is None else account_of(row)
+
+
+def found_by(words: Sequence[str], *, after: tuple[str, UUID] | None, limit: int) -> Select[Any]:
+    """Accounts with what their names were ``found_by``, in the order of that, from behind the position ``after``."""
+    leading, *others = words
+    earlier = SEARCH_WORDS.alias("earlier")
+    found = (
+        select(_w.word.label("found_by"), ACCOUNTS)
+        .join(ACCOUNTS, _a.id == _w.account)
+        .where(
+            _begins(_w.word, leading),
+            # Each person once, where the first of their words begins so.
+            ~exists().where(earlier.c.account == _w.account, earlier.c.word >= leading, earlier.c.word < _w.word),
+            *(_has(other, number) for number, other in enumerate(others)),
+        )
+        .order_by(_w.word, _w.account)
+        .limit(limit)
+    )
+    if after is None:
+        return found
+    word, account = after
+    return found.where(_w.word >= word, or_(_w.word > word, _w.account > account))
 
 
 def _begins(word: ColumnElement[str], beginning: str) -> ColumnElement[bool]:

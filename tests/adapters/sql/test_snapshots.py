@@ -37,7 +37,8 @@ from adapters.sql.metadata import metadata
 from adapters.sql.migrate import upgrade
 from identity.blocks import Block
 from identity.friends import Friendship, Standing
-from identity.keydirectory import ChangeKind, Device, KeyChange
+from identity.keychanges import ChangeKind, KeyChange
+from identity.keydirectory import Device
 from identity.prekeys import OneTimeKey, SignedKey
 from identity.search import Question
 from identity.second_factor import Factor
@@ -149,10 +150,11 @@ async def tour_of_the_key_directory(database: Database) -> None:
     async def visit(unit: Transaction) -> None:
         await devices.put(unit, device)
         await devices.get(unit, account, "phone")
-        await one_time.add(unit, account, "phone", [OneTimeKey(1, b"one"), OneTimeKey(2, b"two")])
+        await one_time.add(unit, account, "phone", [OneTimeKey(1, b"one"), OneTimeKey(2, b"two")], remember=5)
         await retired.add(unit, device, 2.0, forget_before=1.0)
         await retired.of(unit, account, "phone", since=1.0)
         await changes.add(unit, KeyChange(entry, account, "phone", ChangeKind.ADDED, "fingerprint"))
+        await changes.get(unit, account, entry)
         await changes.latest(unit, account, "phone")
         await changes.count(unit, account, since=entry)
         await changes.page(unit, account, before=None, limit=10)
@@ -186,8 +188,7 @@ async def tour_of_the_acquaintances(database: Database) -> None:
         await blocks.remove(unit, ada, bob)
         await search.by_words(unit, ada, Question(["one"], "one"), after=None, limit=10)
         await search.by_words(unit, ada, Question(["one", "two"], "one two"), after=("one", bob), limit=10)
-        await search.by_email(unit, ada, "bob@example.org", confirmed=False)
-        await search.by_email(unit, ada, "bob@example.org", confirmed=True)
+        await search.by_email(unit, ada, "bob@example.org")
 
     await database.units.write(visit)
 

@@ -1,4 +1,4 @@
-"""Friendships, blocks, what people are found by, and what they let others see of them."""
+"""Friendships, blocks, what people are found by, when they were seen, and what they let others see of them."""
 
 from __future__ import annotations
 
@@ -43,3 +43,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("word", "account", name="pk_search_words"),
     )
     op.create_index("ix_search_words_account_word", "search_words", ["account", "word"])
+    op.create_table(
+        "last_seen",
+        sa.Column("account", Id(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("account", name="pk_last_seen"),
+    )

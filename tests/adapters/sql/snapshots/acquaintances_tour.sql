@@ -221,21 +221,22 @@ WHERE friendships.high = $2::UUID) AS tie
 WHERE tie.other IN (__[POSTCOMPILE_other_1])
 
 -- statement: sqlite
-SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+WITH mine AS
+(SELECT tie.other AS other
+FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.low = ? UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.high = ?) AS tie
+WHERE tie.accepted = 1 ORDER BY tie.since DESC, tie.other DESC
+ LIMIT ? OFFSET ?)
+ SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
 FROM (SELECT friendships.high AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = ? UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = ?) AS mine ON mine.other = friendships.low
-WHERE mine.accepted = 1 AND friendships.accepted = 1 UNION ALL SELECT friendships.low AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = ? UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = ?) AS mine ON mine.other = friendships.high
-WHERE mine.accepted = 1 AND friendships.accepted = 1) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
+FROM friendships JOIN mine ON mine.other = friendships.low
+WHERE friendships.accepted = 1 UNION ALL SELECT friendships.low AS account
+FROM friendships JOIN mine ON mine.other = friendships.high
+WHERE friendships.accepted = 1) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
 WHERE accounts.state = ? AND accounts.searchable = 1 AND counted.account != ? AND (counted.account NOT IN (SELECT known.other
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
@@ -247,73 +248,76 @@ WHERE block.blocker = ? AND block.blocked = counted.account OR block.blocker = c
  LIMIT ? OFFSET ?
 
 -- statement: postgresql
-SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
-FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
-FROM (SELECT friendships.high AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = $2::UUID) AS mine ON mine.other = friendships.low
-WHERE mine.accepted AND friendships.accepted UNION ALL SELECT friendships.low AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = $2::UUID) AS mine ON mine.other = friendships.high
-WHERE mine.accepted AND friendships.accepted) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
-WHERE accounts.state = $3::VARCHAR COLLATE "C" AND accounts.searchable AND counted.account != $4::UUID AND (counted.account NOT IN (SELECT known.other
+WITH mine AS
+(SELECT tie.other AS other
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.low = $5::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.high = $6::UUID) AS known)) AND NOT (EXISTS (SELECT *
+WHERE friendships.high = $2::UUID) AS tie
+WHERE tie.accepted ORDER BY tie.since DESC, tie.other DESC
+ LIMIT $3::INTEGER)
+ SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
+FROM (SELECT friendships.high AS account
+FROM friendships JOIN mine ON mine.other = friendships.low
+WHERE friendships.accepted UNION ALL SELECT friendships.low AS account
+FROM friendships JOIN mine ON mine.other = friendships.high
+WHERE friendships.accepted) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
+WHERE accounts.state = $4::VARCHAR COLLATE "C" AND accounts.searchable AND counted.account != $5::UUID AND (counted.account NOT IN (SELECT known.other
+FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.low = $6::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.high = $7::UUID) AS known)) AND NOT (EXISTS (SELECT *
 FROM blocks AS block
-WHERE block.blocker = $7::UUID AND block.blocked = counted.account OR block.blocker = counted.account AND block.blocked = $8::UUID)) ORDER BY counted.mutual_friends DESC, counted.account DESC
- LIMIT $9::INTEGER
+WHERE block.blocker = $8::UUID AND block.blocked = counted.account OR block.blocker = counted.account AND block.blocked = $9::UUID)) ORDER BY counted.mutual_friends DESC, counted.account DESC
+ LIMIT $10::INTEGER
 
 -- statement: cockroachdb
-SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
-FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
-FROM (SELECT friendships.high AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = $2::UUID) AS mine ON mine.other = friendships.low
-WHERE mine.accepted AND friendships.accepted UNION ALL SELECT friendships.low AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = $2::UUID) AS mine ON mine.other = friendships.high
-WHERE mine.accepted AND friendships.accepted) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
-WHERE accounts.state = $3::VARCHAR AND accounts.searchable AND counted.account != $4::UUID AND (counted.account NOT IN (SELECT known.other
+WITH mine AS
+(SELECT tie.other AS other
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.low = $5::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.high = $6::UUID) AS known)) AND NOT (EXISTS (SELECT *
-FROM blocks AS block
-WHERE block.blocker = $7::UUID AND block.blocked = counted.account OR block.blocker = counted.account AND block.blocked = $8::UUID)) ORDER BY counted.mutual_friends DESC, counted.account DESC
- LIMIT $9::INTEGER
-
--- statement: sqlite
-SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+WHERE friendships.high = $2::UUID) AS tie
+WHERE tie.accepted ORDER BY tie.since DESC, tie.other DESC
+ LIMIT $3::INTEGER)
+ SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
 FROM (SELECT friendships.high AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships JOIN mine ON mine.other = friendships.low
+WHERE friendships.accepted UNION ALL SELECT friendships.low AS account
+FROM friendships JOIN mine ON mine.other = friendships.high
+WHERE friendships.accepted) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
+WHERE accounts.state = $4::VARCHAR AND accounts.searchable AND counted.account != $5::UUID AND (counted.account NOT IN (SELECT known.other
+FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.low = $6::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.high = $7::UUID) AS known)) AND NOT (EXISTS (SELECT *
+FROM blocks AS block
+WHERE block.blocker = $8::UUID AND block.blocked = counted.account OR block.blocker = counted.account AND block.blocked = $9::UUID)) ORDER BY counted.mutual_friends DESC, counted.account DESC
+ LIMIT $10::INTEGER
+
+-- statement: sqlite
+WITH mine AS
+(SELECT tie.other AS other
+FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
 WHERE friendships.low = ? UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.high = ?) AS mine ON mine.other = friendships.low
-WHERE mine.accepted = 1 AND friendships.accepted = 1 UNION ALL SELECT friendships.low AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = ? UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = ?) AS mine ON mine.other = friendships.high
-WHERE mine.accepted = 1 AND friendships.accepted = 1) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
+WHERE friendships.high = ?) AS tie
+WHERE tie.accepted = 1 ORDER BY tie.since DESC, tie.other DESC
+ LIMIT ? OFFSET ?)
+ SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
+FROM (SELECT friendships.high AS account
+FROM friendships JOIN mine ON mine.other = friendships.low
+WHERE friendships.accepted = 1 UNION ALL SELECT friendships.low AS account
+FROM friendships JOIN mine ON mine.other = friendships.high
+WHERE friendships.accepted = 1) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
 WHERE accounts.state = ? AND accounts.searchable = 1 AND counted.account != ? AND (counted.account NOT IN (SELECT known.other
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
@@ -325,56 +329,58 @@ WHERE block.blocker = ? AND block.blocked = counted.account OR block.blocker = c
  LIMIT ? OFFSET ?
 
 -- statement: postgresql
-SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
-FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
-FROM (SELECT friendships.high AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = $2::UUID) AS mine ON mine.other = friendships.low
-WHERE mine.accepted AND friendships.accepted UNION ALL SELECT friendships.low AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = $2::UUID) AS mine ON mine.other = friendships.high
-WHERE mine.accepted AND friendships.accepted) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
-WHERE accounts.state = $3::VARCHAR COLLATE "C" AND accounts.searchable AND counted.account != $4::UUID AND (counted.account NOT IN (SELECT known.other
+WITH mine AS
+(SELECT tie.other AS other
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.low = $5::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.high = $6::UUID) AS known)) AND NOT (EXISTS (SELECT *
+WHERE friendships.high = $2::UUID) AS tie
+WHERE tie.accepted ORDER BY tie.since DESC, tie.other DESC
+ LIMIT $3::INTEGER)
+ SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
+FROM (SELECT friendships.high AS account
+FROM friendships JOIN mine ON mine.other = friendships.low
+WHERE friendships.accepted UNION ALL SELECT friendships.low AS account
+FROM friendships JOIN mine ON mine.other = friendships.high
+WHERE friendships.accepted) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
+WHERE accounts.state = $4::VARCHAR COLLATE "C" AND accounts.searchable AND counted.account != $5::UUID AND (counted.account NOT IN (SELECT known.other
+FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.low = $6::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.high = $7::UUID) AS known)) AND NOT (EXISTS (SELECT *
 FROM blocks AS block
-WHERE block.blocker = $7::UUID AND block.blocked = counted.account OR block.blocker = counted.account AND block.blocked = $8::UUID)) AND (counted.mutual_friends < $9::INTEGER OR counted.mutual_friends = $10::INTEGER AND counted.account < $11::UUID) ORDER BY counted.mutual_friends DESC, counted.account DESC
- LIMIT $12::INTEGER
+WHERE block.blocker = $8::UUID AND block.blocked = counted.account OR block.blocker = counted.account AND block.blocked = $9::UUID)) AND (counted.mutual_friends < $10::INTEGER OR counted.mutual_friends = $11::INTEGER AND counted.account < $12::UUID) ORDER BY counted.mutual_friends DESC, counted.account DESC
+ LIMIT $13::INTEGER
 
 -- statement: cockroachdb
-SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
-FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
-FROM (SELECT friendships.high AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = $2::UUID) AS mine ON mine.other = friendships.low
-WHERE mine.accepted AND friendships.accepted UNION ALL SELECT friendships.low AS account
-FROM friendships JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
-FROM friendships
-WHERE friendships.high = $2::UUID) AS mine ON mine.other = friendships.high
-WHERE mine.accepted AND friendships.accepted) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
-WHERE accounts.state = $3::VARCHAR AND accounts.searchable AND counted.account != $4::UUID AND (counted.account NOT IN (SELECT known.other
+WITH mine AS
+(SELECT tie.other AS other
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.low = $5::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+WHERE friendships.low = $1::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.high = $6::UUID) AS known)) AND NOT (EXISTS (SELECT *
+WHERE friendships.high = $2::UUID) AS tie
+WHERE tie.accepted ORDER BY tie.since DESC, tie.other DESC
+ LIMIT $3::INTEGER)
+ SELECT counted.mutual_friends, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM (SELECT theirs.account AS account, count(*) AS mutual_friends
+FROM (SELECT friendships.high AS account
+FROM friendships JOIN mine ON mine.other = friendships.low
+WHERE friendships.accepted UNION ALL SELECT friendships.low AS account
+FROM friendships JOIN mine ON mine.other = friendships.high
+WHERE friendships.accepted) AS theirs GROUP BY theirs.account) AS counted JOIN accounts ON accounts.id = counted.account
+WHERE accounts.state = $4::VARCHAR AND accounts.searchable AND counted.account != $5::UUID AND (counted.account NOT IN (SELECT known.other
+FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.low = $6::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.high = $7::UUID) AS known)) AND NOT (EXISTS (SELECT *
 FROM blocks AS block
-WHERE block.blocker = $7::UUID AND block.blocked = counted.account OR block.blocker = counted.account AND block.blocked = $8::UUID)) AND (counted.mutual_friends < $9::INTEGER OR counted.mutual_friends = $10::INTEGER AND counted.account < $11::UUID) ORDER BY counted.mutual_friends DESC, counted.account DESC
- LIMIT $12::INTEGER
+WHERE block.blocker = $8::UUID AND block.blocked = counted.account OR block.blocker = counted.account AND block.blocked = $9::UUID)) AND (counted.mutual_friends < $10::INTEGER OR counted.mutual_friends = $11::INTEGER AND counted.account < $12::UUID) ORDER BY counted.mutual_friends DESC, counted.account DESC
+ LIMIT $13::INTEGER
 
 -- statement: sqlite
 DELETE FROM friendships WHERE friendships.low = ? AND friendships.high = ?
@@ -425,26 +431,38 @@ WHERE blocks.blocked = $2::UUID AND blocks.blocker IN (__[POSTCOMPILE_blocker_2]
 -- statement: sqlite
 SELECT blocks.created_at AS blocked_at, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM blocks JOIN accounts ON accounts.id = blocks.blocked
-WHERE blocks.blocker = ? ORDER BY blocks.created_at DESC, blocks.blocked DESC
+WHERE blocks.blocker = ? AND accounts.state != ? ORDER BY blocks.created_at DESC, blocks.blocked DESC
  LIMIT ? OFFSET ?
 
--- statement: postgresql, cockroachdb
+-- statement: postgresql
 SELECT blocks.created_at AS blocked_at, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM blocks JOIN accounts ON accounts.id = blocks.blocked
-WHERE blocks.blocker = $1::UUID ORDER BY blocks.created_at DESC, blocks.blocked DESC
- LIMIT $2::INTEGER
+WHERE blocks.blocker = $1::UUID AND accounts.state != $2::VARCHAR COLLATE "C" ORDER BY blocks.created_at DESC, blocks.blocked DESC
+ LIMIT $3::INTEGER
+
+-- statement: cockroachdb
+SELECT blocks.created_at AS blocked_at, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM blocks JOIN accounts ON accounts.id = blocks.blocked
+WHERE blocks.blocker = $1::UUID AND accounts.state != $2::VARCHAR ORDER BY blocks.created_at DESC, blocks.blocked DESC
+ LIMIT $3::INTEGER
 
 -- statement: sqlite
 SELECT blocks.created_at AS blocked_at, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM blocks JOIN accounts ON accounts.id = blocks.blocked
-WHERE blocks.blocker = ? AND (blocks.created_at < ? OR blocks.created_at = ? AND blocks.blocked < ?) ORDER BY blocks.created_at DESC, blocks.blocked DESC
+WHERE blocks.blocker = ? AND accounts.state != ? AND (blocks.created_at < ? OR blocks.created_at = ? AND blocks.blocked < ?) ORDER BY blocks.created_at DESC, blocks.blocked DESC
  LIMIT ? OFFSET ?
 
--- statement: postgresql, cockroachdb
+-- statement: postgresql
 SELECT blocks.created_at AS blocked_at, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM blocks JOIN accounts ON accounts.id = blocks.blocked
-WHERE blocks.blocker = $1::UUID AND (blocks.created_at < $2::BIGINT OR blocks.created_at = $3::BIGINT AND blocks.blocked < $4::UUID) ORDER BY blocks.created_at DESC, blocks.blocked DESC
- LIMIT $5::INTEGER
+WHERE blocks.blocker = $1::UUID AND accounts.state != $2::VARCHAR COLLATE "C" AND (blocks.created_at < $3::BIGINT OR blocks.created_at = $4::BIGINT AND blocks.blocked < $5::UUID) ORDER BY blocks.created_at DESC, blocks.blocked DESC
+ LIMIT $6::INTEGER
+
+-- statement: cockroachdb
+SELECT blocks.created_at AS blocked_at, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM blocks JOIN accounts ON accounts.id = blocks.blocked
+WHERE blocks.blocker = $1::UUID AND accounts.state != $2::VARCHAR AND (blocks.created_at < $3::BIGINT OR blocks.created_at = $4::BIGINT AND blocks.blocked < $5::UUID) ORDER BY blocks.created_at DESC, blocks.blocked DESC
+ LIMIT $6::INTEGER
 
 -- statement: sqlite
 DELETE FROM blocks WHERE blocks.blocker = ? AND blocks.blocked = ?
@@ -507,7 +525,7 @@ WHERE search_words.word >= ? AND search_words.word < ? AND NOT (EXISTS (SELECT *
 FROM search_words AS earlier
 WHERE earlier.account = search_words.account AND earlier.word >= ? AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
 FROM search_words AS further_0
-WHERE further_0.account = search_words.account AND further_0.word >= ? AND further_0.word < ?)) AND accounts.state = ? AND accounts.id != ? AND NOT (EXISTS (SELECT *
+WHERE further_0.account = search_words.account AND further_0.word >= ? AND further_0.word < ?)) AND search_words.word >= ? AND (search_words.word > ? OR search_words.account > ?) AND accounts.state = ? AND accounts.id != ? AND NOT (EXISTS (SELECT *
 FROM blocks AS block
 WHERE block.blocker = ? AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = ?)) AND (accounts.searchable = 1 OR accounts.username = ? AND (EXISTS (SELECT *
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
@@ -515,7 +533,7 @@ FROM friendships
 WHERE friendships.low = ? UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
 WHERE friendships.high = ?) AS befriended
-WHERE befriended.other = accounts.id AND befriended.accepted = 1))) AND search_words.word >= ? AND (search_words.word > ? OR search_words.account > ?) ORDER BY search_words.word, search_words.account
+WHERE befriended.other = accounts.id AND befriended.accepted = 1))) ORDER BY search_words.word, search_words.account
  LIMIT ? OFFSET ?
 
 -- statement: postgresql
@@ -525,15 +543,15 @@ WHERE search_words.word >= $1::VARCHAR COLLATE "C" AND search_words.word < $2::V
 FROM search_words AS earlier
 WHERE earlier.account = search_words.account AND earlier.word >= $3::VARCHAR COLLATE "C" AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
 FROM search_words AS further_0
-WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR COLLATE "C" AND further_0.word < $5::VARCHAR COLLATE "C")) AND accounts.state = $6::VARCHAR COLLATE "C" AND accounts.id != $7::UUID AND NOT (EXISTS (SELECT *
+WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR COLLATE "C" AND further_0.word < $5::VARCHAR COLLATE "C")) AND search_words.word >= $6::VARCHAR COLLATE "C" AND (search_words.word > $7::VARCHAR COLLATE "C" OR search_words.account > $8::UUID) AND accounts.state = $9::VARCHAR COLLATE "C" AND accounts.id != $10::UUID AND NOT (EXISTS (SELECT *
 FROM blocks AS block
-WHERE block.blocker = $8::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $9::UUID)) AND (accounts.searchable OR accounts.username = $10::VARCHAR COLLATE "C" AND (EXISTS (SELECT *
+WHERE block.blocker = $11::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $12::UUID)) AND (accounts.searchable OR accounts.username = $13::VARCHAR COLLATE "C" AND (EXISTS (SELECT *
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.low = $11::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+WHERE friendships.low = $14::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.high = $12::UUID) AS befriended
-WHERE befriended.other = accounts.id AND befriended.accepted))) AND search_words.word >= $13::VARCHAR COLLATE "C" AND (search_words.word > $14::VARCHAR COLLATE "C" OR search_words.account > $15::UUID) ORDER BY search_words.word, search_words.account
+WHERE friendships.high = $15::UUID) AS befriended
+WHERE befriended.other = accounts.id AND befriended.accepted))) ORDER BY search_words.word, search_words.account
  LIMIT $16::INTEGER
 
 -- statement: cockroachdb
@@ -543,56 +561,35 @@ WHERE search_words.word >= $1::VARCHAR AND search_words.word < $2::VARCHAR AND N
 FROM search_words AS earlier
 WHERE earlier.account = search_words.account AND earlier.word >= $3::VARCHAR AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
 FROM search_words AS further_0
-WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR AND further_0.word < $5::VARCHAR)) AND accounts.state = $6::VARCHAR AND accounts.id != $7::UUID AND NOT (EXISTS (SELECT *
+WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR AND further_0.word < $5::VARCHAR)) AND search_words.word >= $6::VARCHAR AND (search_words.word > $7::VARCHAR OR search_words.account > $8::UUID) AND accounts.state = $9::VARCHAR AND accounts.id != $10::UUID AND NOT (EXISTS (SELECT *
 FROM blocks AS block
-WHERE block.blocker = $8::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $9::UUID)) AND (accounts.searchable OR accounts.username = $10::VARCHAR AND (EXISTS (SELECT *
+WHERE block.blocker = $11::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $12::UUID)) AND (accounts.searchable OR accounts.username = $13::VARCHAR AND (EXISTS (SELECT *
 FROM (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.low = $11::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+WHERE friendships.low = $14::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
 FROM friendships
-WHERE friendships.high = $12::UUID) AS befriended
-WHERE befriended.other = accounts.id AND befriended.accepted))) AND search_words.word >= $13::VARCHAR AND (search_words.word > $14::VARCHAR OR search_words.account > $15::UUID) ORDER BY search_words.word, search_words.account
+WHERE friendships.high = $15::UUID) AS befriended
+WHERE befriended.other = accounts.id AND befriended.accepted))) ORDER BY search_words.word, search_words.account
  LIMIT $16::INTEGER
 
 -- statement: sqlite
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE accounts.email = ? AND accounts.searchable = 1 AND accounts.state = ? AND accounts.id != ? AND NOT (EXISTS (SELECT *
+WHERE accounts.email = ? AND accounts.email_verified_at IS NOT NULL AND accounts.searchable = 1 AND accounts.state = ? AND accounts.id != ? AND NOT (EXISTS (SELECT *
 FROM blocks AS block
 WHERE block.blocker = ? AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = ?))
 
 -- statement: postgresql
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE accounts.email = $1::VARCHAR COLLATE "C" AND accounts.searchable AND accounts.state = $2::VARCHAR COLLATE "C" AND accounts.id != $3::UUID AND NOT (EXISTS (SELECT *
+WHERE accounts.email = $1::VARCHAR COLLATE "C" AND accounts.email_verified_at IS NOT NULL AND accounts.searchable AND accounts.state = $2::VARCHAR COLLATE "C" AND accounts.id != $3::UUID AND NOT (EXISTS (SELECT *
 FROM blocks AS block
 WHERE block.blocker = $4::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $5::UUID))
 
 -- statement: cockroachdb
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE accounts.email = $1::VARCHAR AND accounts.searchable AND accounts.state = $2::VARCHAR AND accounts.id != $3::UUID AND NOT (EXISTS (SELECT *
+WHERE accounts.email = $1::VARCHAR AND accounts.email_verified_at IS NOT NULL AND accounts.searchable AND accounts.state = $2::VARCHAR AND accounts.id != $3::UUID AND NOT (EXISTS (SELECT *
 FROM blocks AS block
 WHERE block.blocker = $4::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $5::UUID))
-
--- statement: sqlite
-SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
-FROM accounts
-WHERE accounts.email = ? AND accounts.searchable = 1 AND accounts.state = ? AND accounts.id != ? AND NOT (EXISTS (SELECT *
-FROM blocks AS block
-WHERE block.blocker = ? AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = ?)) AND accounts.email_verified_at IS NOT NULL
-
--- statement: postgresql
-SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
-FROM accounts
-WHERE accounts.email = $1::VARCHAR COLLATE "C" AND accounts.searchable AND accounts.state = $2::VARCHAR COLLATE "C" AND accounts.id != $3::UUID AND NOT (EXISTS (SELECT *
-FROM blocks AS block
-WHERE block.blocker = $4::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $5::UUID)) AND accounts.email_verified_at IS NOT NULL
-
--- statement: cockroachdb
-SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
-FROM accounts
-WHERE accounts.email = $1::VARCHAR AND accounts.searchable AND accounts.state = $2::VARCHAR AND accounts.id != $3::UUID AND NOT (EXISTS (SELECT *
-FROM blocks AS block
-WHERE block.blocker = $4::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $5::UUID)) AND accounts.email_verified_at IS NOT NULL
 

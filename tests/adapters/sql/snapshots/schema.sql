@@ -67,6 +67,9 @@ CREATE TABLE accounts (
 -- ix_accounts_roles_id: sqlite, postgresql, cockroachdb
 CREATE INDEX ix_accounts_roles_id ON accounts (roles, id)
 
+-- ix_accounts_state_id: sqlite, postgresql, cockroachdb
+CREATE INDEX ix_accounts_state_id ON accounts (state, id)
+
 -- api_keys: sqlite
 CREATE TABLE api_keys (
 	id BLOB NOT NULL,
@@ -74,6 +77,7 @@ CREATE TABLE api_keys (
 	digest BLOB NOT NULL,
 	scopes TEXT NOT NULL,
 	rate BIGINT NOT NULL,
+	made_by TEXT NOT NULL,
 	created_at BIGINT NOT NULL,
 	expires_at BIGINT,
 	last_used_at BIGINT,
@@ -87,6 +91,7 @@ CREATE TABLE api_keys (
 	digest BYTEA NOT NULL,
 	scopes VARCHAR COLLATE "C" NOT NULL,
 	rate BIGINT NOT NULL,
+	made_by VARCHAR COLLATE "C" NOT NULL,
 	created_at BIGINT NOT NULL,
 	expires_at BIGINT,
 	last_used_at BIGINT,
@@ -100,6 +105,7 @@ CREATE TABLE api_keys (
 	digest BYTEA NOT NULL,
 	scopes VARCHAR NOT NULL,
 	rate BIGINT NOT NULL,
+	made_by VARCHAR NOT NULL,
 	created_at BIGINT NOT NULL,
 	expires_at BIGINT,
 	last_used_at BIGINT,
@@ -167,6 +173,28 @@ CREATE INDEX ix_blocks_blocked_blocker ON blocks (blocked, blocker)
 -- ix_blocks_blocker_created_at_blocked: sqlite, postgresql, cockroachdb
 CREATE INDEX ix_blocks_blocker_created_at_blocked ON blocks (blocker, created_at, blocked)
 
+-- conversation_bans: sqlite
+CREATE TABLE conversation_bans (
+	conversation BLOB NOT NULL,
+	person BLOB NOT NULL,
+	banned_at BIGINT NOT NULL,
+	CONSTRAINT pk_conversation_bans PRIMARY KEY (conversation, person)
+)
+
+-- conversation_bans: postgresql, cockroachdb
+CREATE TABLE conversation_bans (
+	conversation UUID NOT NULL,
+	person UUID NOT NULL,
+	banned_at BIGINT NOT NULL,
+	CONSTRAINT pk_conversation_bans PRIMARY KEY (conversation, person)
+)
+
+-- ix_conversation_bans_conversation_banned_at_person: sqlite, postgresql, cockroachdb
+CREATE INDEX ix_conversation_bans_conversation_banned_at_person ON conversation_bans (conversation, banned_at, person)
+
+-- ix_conversation_bans_person: sqlite, postgresql, cockroachdb
+CREATE INDEX ix_conversation_bans_person ON conversation_bans (person)
+
 -- conversation_invites: sqlite
 CREATE TABLE conversation_invites (
 	id BLOB NOT NULL,
@@ -208,6 +236,7 @@ CREATE TABLE conversation_members (
 	role TEXT NOT NULL,
 	joined_at BIGINT NOT NULL,
 	last_read BLOB,
+	seen BIGINT NOT NULL,
 	CONSTRAINT pk_conversation_members PRIMARY KEY (conversation, person)
 )
 
@@ -218,6 +247,7 @@ CREATE TABLE conversation_members (
 	role VARCHAR COLLATE "C" NOT NULL,
 	joined_at BIGINT NOT NULL,
 	last_read UUID,
+	seen BIGINT NOT NULL,
 	CONSTRAINT pk_conversation_members PRIMARY KEY (conversation, person)
 )
 
@@ -228,6 +258,7 @@ CREATE TABLE conversation_members (
 	"role" VARCHAR NOT NULL,
 	joined_at BIGINT NOT NULL,
 	last_read UUID,
+	seen BIGINT NOT NULL,
 	CONSTRAINT pk_conversation_members PRIMARY KEY (conversation, person)
 )
 
@@ -256,7 +287,8 @@ CREATE TABLE conversations (
 	max_members BIGINT NOT NULL,
 	member_count BIGINT NOT NULL,
 	created_at BIGINT NOT NULL,
-	last_message_at BIGINT,
+	active_at BIGINT NOT NULL,
+	said BIGINT NOT NULL,
 	avatar TEXT,
 	CONSTRAINT pk_conversations PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_pair UNIQUE (pair)
@@ -281,7 +313,8 @@ CREATE TABLE conversations (
 	max_members BIGINT NOT NULL,
 	member_count BIGINT NOT NULL,
 	created_at BIGINT NOT NULL,
-	last_message_at BIGINT,
+	active_at BIGINT NOT NULL,
+	said BIGINT NOT NULL,
 	avatar VARCHAR COLLATE "C",
 	CONSTRAINT pk_conversations PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_pair UNIQUE (pair)
@@ -306,7 +339,8 @@ CREATE TABLE conversations (
 	max_members BIGINT NOT NULL,
 	member_count BIGINT NOT NULL,
 	created_at BIGINT NOT NULL,
-	last_message_at BIGINT,
+	active_at BIGINT NOT NULL,
+	said BIGINT NOT NULL,
 	avatar VARCHAR,
 	CONSTRAINT pk_conversations PRIMARY KEY (id),
 	CONSTRAINT uq_conversations_pair UNIQUE (pair)
@@ -555,6 +589,8 @@ CREATE TABLE key_devices (
 	signature BLOB NOT NULL,
 	created_at BIGINT NOT NULL,
 	rotated_at BIGINT NOT NULL,
+	handed BIGINT NOT NULL,
+	given BIGINT,
 	CONSTRAINT pk_key_devices PRIMARY KEY (account, device_id)
 )
 
@@ -568,6 +604,8 @@ CREATE TABLE key_devices (
 	signature BYTEA NOT NULL,
 	created_at BIGINT NOT NULL,
 	rotated_at BIGINT NOT NULL,
+	handed BIGINT NOT NULL,
+	given BIGINT,
 	CONSTRAINT pk_key_devices PRIMARY KEY (account, device_id)
 )
 
@@ -581,7 +619,23 @@ CREATE TABLE key_devices (
 	signature BYTEA NOT NULL,
 	created_at BIGINT NOT NULL,
 	rotated_at BIGINT NOT NULL,
+	handed BIGINT NOT NULL,
+	given BIGINT,
 	CONSTRAINT pk_key_devices PRIMARY KEY (account, device_id)
+)
+
+-- last_seen: sqlite
+CREATE TABLE last_seen (
+	account BLOB NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_last_seen PRIMARY KEY (account)
+)
+
+-- last_seen: postgresql, cockroachdb
+CREATE TABLE last_seen (
+	account UUID NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_last_seen PRIMARY KEY (account)
 )
 
 -- messages: sqlite
@@ -689,15 +743,19 @@ CREATE INDEX ix_mode_proposals_conversation_id ON mode_proposals (conversation, 
 -- ix_mode_proposals_proposed_by: sqlite, postgresql, cockroachdb
 CREATE INDEX ix_mode_proposals_proposed_by ON mode_proposals (proposed_by)
 
+-- ix_mode_proposals_state_expires_at: sqlite, postgresql, cockroachdb
+CREATE INDEX ix_mode_proposals_state_expires_at ON mode_proposals (state, expires_at)
+
 -- one_time_keys: sqlite
 CREATE TABLE one_time_keys (
 	account BLOB NOT NULL,
 	device_id TEXT NOT NULL,
 	key_id BIGINT NOT NULL,
 	public_key BLOB NOT NULL,
-	handed_at BIGINT,
+	position BIGINT NOT NULL,
 	CONSTRAINT pk_one_time_keys PRIMARY KEY (account, device_id, key_id),
-	CONSTRAINT uq_one_time_keys_account_device_id_public_key UNIQUE (account, device_id, public_key)
+	CONSTRAINT uq_one_time_keys_account_device_id_public_key UNIQUE (account, device_id, public_key),
+	CONSTRAINT uq_one_time_keys_account_device_id_position UNIQUE (account, device_id, position)
 )
 
 -- one_time_keys: postgresql
@@ -706,9 +764,10 @@ CREATE TABLE one_time_keys (
 	device_id VARCHAR COLLATE "C" NOT NULL,
 	key_id BIGINT NOT NULL,
 	public_key BYTEA NOT NULL,
-	handed_at BIGINT,
+	position BIGINT NOT NULL,
 	CONSTRAINT pk_one_time_keys PRIMARY KEY (account, device_id, key_id),
-	CONSTRAINT uq_one_time_keys_account_device_id_public_key UNIQUE (account, device_id, public_key)
+	CONSTRAINT uq_one_time_keys_account_device_id_public_key UNIQUE (account, device_id, public_key),
+	CONSTRAINT uq_one_time_keys_account_device_id_position UNIQUE (account, device_id, position)
 )
 
 -- one_time_keys: cockroachdb
@@ -717,13 +776,11 @@ CREATE TABLE one_time_keys (
 	device_id VARCHAR NOT NULL,
 	key_id BIGINT NOT NULL,
 	public_key BYTEA NOT NULL,
-	handed_at BIGINT,
+	position BIGINT NOT NULL,
 	CONSTRAINT pk_one_time_keys PRIMARY KEY (account, device_id, key_id),
-	CONSTRAINT uq_one_time_keys_account_device_id_public_key UNIQUE (account, device_id, public_key)
+	CONSTRAINT uq_one_time_keys_account_device_id_public_key UNIQUE (account, device_id, public_key),
+	CONSTRAINT uq_one_time_keys_account_device_id_position UNIQUE (account, device_id, position)
 )
-
--- ix_one_time_keys_account_device_id_handed_at_key_id: sqlite, postgresql, cockroachdb
-CREATE INDEX ix_one_time_keys_account_device_id_handed_at_key_id ON one_time_keys (account, device_id, handed_at, key_id)
 
 -- one_time_links: sqlite
 CREATE TABLE one_time_links (
