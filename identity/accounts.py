@@ -118,7 +118,7 @@ class Accounts:
                 await first(unit, account)
             await self._store.add(unit, account)
             secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account.id, account.email)
-            await self._mails.verify(unit, account.email, account.display_name, secret)
+            await self._mails.verify(unit, account, secret)
 
         await self._units.write(work)
         return account
@@ -135,7 +135,7 @@ class Accounts:
             found = await self._store.get(unit, account)
             if found is not None and found.email_verified_at is None:
                 secret = await self._links.make(unit, Purpose.VERIFY_EMAIL, account, found.email)
-                await self._mails.verify(unit, found.email, found.display_name, secret)
+                await self._mails.verify(unit, found, secret)
 
         await self._units.write(work)
 
@@ -144,9 +144,10 @@ class Accounts:
 
         async def work(unit: Transaction) -> Account:
             link = await self._links.take(unit, Purpose.VERIFY_EMAIL, secret)
-            found = await self._required(unit, link.account)
-            if link.about != found.email:
-                raise invalid_link()  # another address by now, which this mail says nothing about
+            found = await self._store.get(unit, link.account)
+            # Another address by now is one that this mail says nothing about.
+            if found is None or found.state is State.ERASING or link.about != found.email:
+                raise invalid_link()
             verified = replace(found, email_verified_at=self._clock.now())
             await self._store.put(unit, verified)
             return verified

@@ -54,21 +54,23 @@ class Login:
 
     async def sign_in(self, credentials: Credentials, *, address: str, client: str) -> tuple[Account, TokenPair]:
         """Raises Unauthenticated ``invalid_credentials``, ``second_factor_required`` or ``invalid_second_factor``,
-        RateLimited ``locked_out``, Forbidden ``account_disabled`` or ``email_not_verified``."""
+        RateLimited ``locked_out``, Forbidden ``account_disabled`` or ``email_not_verified``.
+
+        After each proof the door is looked at again: of many guesses at once, those that were on their way when it
+        closed do not hear that they were right."""
         email = folded(credentials.email)
         await self._lockout.require_open(account=email, address=address)
         account = await self._with_password(email, credentials.password)
         if account is None:
             await self._lockout.failed(account=email, address=address)
             raise Unauthenticated("The e-mail address or the password is wrong.", code="invalid_credentials")
+        await self._lockout.require_open(account=email, address=address)
         # Only who knows the password hears of the account's state.
         if account.state is not State.ACTIVE:
             raise Forbidden("This account is disabled.", code="account_disabled")
         if self._require_verified and account.email_verified_at is None:
             raise Forbidden("Confirm your e-mail address first; the mail has the link.", code="email_not_verified")
         await self._prove_twice(account, credentials, email, address)
-        # Of many guesses at once, those that were on their way when the door closed do not get in either.
-        await self._lockout.require_open(account=email, address=address)
         pair = await self._sessions.begin(account, client)
         await self._lockout.succeeded(email)
         return account, pair
@@ -81,6 +83,7 @@ class Login:
         if not await self._second.verify(account.id, totp=credentials.totp, recovery_code=credentials.recovery_code):
             await self._lockout.failed(account=email, address=address)
             raise Unauthenticated("This code is wrong, or was used before.", code="invalid_second_factor")
+        await self._lockout.require_open(account=email, address=address)
 
     async def _with_password(self, email: str, password: str) -> Account | None:
         account = await self._units.read(lambda unit: self._accounts.by_email(unit, email))

@@ -53,11 +53,17 @@ _LOOK_ALIKES: Final[Mapping[str, str]] = {
     **dict(zip("\u05e1\u05d5\u05df\u0627\u0647\u101d\u0d20\u10ff", "ollloooo", strict=True)),
     **dict(zip("ロカニハエタトヘ", "口力二八工夕卜へ", strict=True)),
     **dict.fromkeys("ー丨", "一"),
+    "\u0e45": "\u0e32",
     "0": "o",
     "1": "l",
     "5": "s",
     "i": "l",
 }
+# One letter that is read as two.
+_DOUBLES: Final = str.maketrans(
+    {"æ": "ae", "ӕ": "ae", "œ": "oe", "ы": "bl", "ю": "lo", "\u0e41": "\u0e40\u0e40", "\u0ec1": "\u0ec0\u0ec0"}
+    | {"\u05f0": "\u05d5\u05d5", "\u05f1": "\u05d5\u05d9", "\u05f2": "\u05d9\u05d9", "\u0bd7": "\u0bb3"}
+)
 # Pairs that run together in many typefaces.
 _PAIRS: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 # Letters with more to them than an accent that can be taken off: their names say what is below it.
@@ -93,7 +99,7 @@ def username(text: str) -> str:
 def skeleton(name: str) -> str:
     """What a username looks like; equal for names that can be mistaken for one another."""
     plain = "".join(char for char in unicodedata.normalize("NFD", name) if not unicodedata.combining(char))
-    seen = "".join(_seen_as(char) for char in plain if char.isalnum())
+    seen = "".join(_seen_as(char) for char in plain.translate(_DOUBLES) if char.isalnum())
     for pair, letter in _PAIRS:
         seen = seen.replace(pair, letter)
     return seen

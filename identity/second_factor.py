@@ -47,6 +47,14 @@ class Enrolment:
     qr_svg: str
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether signing in asks for a code, and how many recovery codes are not used up."""
+
+    enabled: bool
+    recovery_codes_left: int
+
+
 class FactorStore(Protocol):
     async def get(self, unit: Transaction, account: UUID) -> Factor | None: ...
 
@@ -66,6 +74,8 @@ class FactorStore(Protocol):
 
 
 class RecoveryCodeStore(Protocol):
+    async def count(self, unit: Transaction, account: UUID) -> int: ...
+
     async def replace(self, unit: Transaction, account: UUID, digests: Collection[bytes]) -> None: ...
 
     async def use(self, unit: Transaction, account: UUID, digest: bytes) -> bool:
@@ -100,8 +110,21 @@ class SecondFactor:
     async def required(self, account: UUID) -> bool:
         return _is_on(await self._units.read(lambda unit: self._factors.get(unit, account)))
 
+    async def standing(self, account: UUID) -> Standing:
+        async def work(unit: Transaction) -> Standing:
+            return Standing(_is_on(await self._factors.get(unit, account)), await self._codes.count(unit, account))
+
+        return await self._units.read(work)
+
     async def verify(self, account: UUID, *, totp: str | None, recovery_code: str | None) -> bool:
-        return await self._units.write(lambda unit: self._used(unit, account, totp, recovery_code))
+        async def work(unit: Transaction) -> bool:
+            used = await self._used(unit, account, totp, recovery_code)
+            if used and totp is None:
+                left = await self._codes.count(unit, account)
+                await self._notify(unit, account, f"A recovery code of your account was used; {left} are left.")
+            return used
+
+        return await self._units.write(work)
 
     async def enable(self, account: UUID) -> Enrolment:
         """A new secret, asked for at sign-in once ``confirm`` has seen a code of it. Raises Conflict
@@ -209,7 +232,7 @@ class SecondFactor:
 
     async def _notify(self, unit: Transaction, account: UUID, what: str) -> None:
         found = await self._account(unit, account)
-        await self._mails.notice(unit, found.email, found.display_name, what)
+        await self._mails.notice(unit, found, what)
 
     async def _account(self, unit: Transaction, account: UUID) -> Account:
         found = await self._accounts.get(unit, account)

@@ -9,6 +9,7 @@ from api.http.rates import RateLimiter
 from api.http.wire import Wire
 from api.people import People
 from api.resources.auth import Email, Password, Proof, Secret
+from identity.login import folded
 
 
 class PasswordChange(Wire, frozen=True):
@@ -47,6 +48,8 @@ class CredentialCalls:
         )
 
     async def request_email(self, call: Call, body: EmailChange) -> None:
+        # By the address that gets the mail as well: many accounts do not make it many mails.
+        await self._rates.admit_account("email", folded(body.email), call.context)
         await self._credentials.request_email(
             call.principal.account, email=body.email, password=body.password, address=call.context.address
         )
@@ -55,7 +58,7 @@ class CredentialCalls:
         await self._credentials.change_email(body.token)
 
     async def forgot(self, call: Call, body: ForgottenPassword) -> None:
-        await self._rates.admit_account("forgot", body.email.strip(), call.context)
+        await self._rates.admit_account("forgot", folded(body.email), call.context)
         await self._credentials.forgot(body.email)
 
     async def reset(self, call: Call, body: NewPassword) -> None:

@@ -42,9 +42,18 @@ class RecoveryCodesView(View, frozen=True):
     recovery_codes: list[str]
 
 
+class SecondFactorView(View, frozen=True):
+    enabled: bool
+    recovery_codes_left: int
+
+
 class SecondFactorCalls:
     def __init__(self, people: People) -> None:
         self._second = people.second_factor
+
+    async def look(self, call: Call) -> SecondFactorView:
+        found = await self._second.standing(call.principal.account)
+        return SecondFactorView(enabled=found.enabled, recovery_codes_left=found.recovery_codes_left)
 
     async def enable(self, call: Call) -> EnrolmentView:
         made = await self._second.enable(call.principal.account)
@@ -86,6 +95,14 @@ def resource(people: People) -> Resource:
         "second factor",
         "Codes of an authenticator that signing in asks for besides the password.",
         [
+            Endpoint(
+                method="GET",
+                path="/v1/auth/2fa",
+                handler=calls.look,
+                access=Access.SIGNED_IN,
+                limit="default",
+                summary="Whether signing in asks for a code, and how many recovery codes are left",
+            ),
             Endpoint(
                 method="POST",
                 path="/v1/auth/2fa/enable",

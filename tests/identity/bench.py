@@ -1,11 +1,14 @@
-"""People on real stores, without a server in front of them and under a clock that a test moves."""
+"""People on real stores, without a server in front of them, under a clock that a test moves; their passwords are hashed
+quickly."""
 
 from __future__ import annotations
 
+from base64 import b32decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 from uuid import UUID
 
 from sqlalchemy import update
@@ -19,6 +22,7 @@ from config.values import Secret
 from identity.accounts import Account, State
 from identity.login import Credentials
 from identity.sessions import TokenPair
+from identity.totp import PERIOD_SECONDS, hotp, step_at
 from kernel.metrics import Metrics
 from kernel.units import Transaction
 from tests.clocks import VirtualClock
@@ -39,11 +43,21 @@ class Bench:
         )
 
     async def sign_in(
-        self, name: str, password: str = PASSWORD, *, address: str = ADDRESS
+        self, name: str, password: str = PASSWORD, *, address: str = ADDRESS, **codes: str
     ) -> tuple[Account, TokenPair]:
         return await self.people.login.sign_in(
-            Credentials(f"{name}@example.org", password), address=address, client="a test"
+            Credentials(f"{name}@example.org", password, **codes), address=address, client="a test"
         )
+
+    async def second_factor(self, account: UUID) -> tuple[bytes, list[str]]:
+        """Turned on: the authenticator's key, and the recovery codes."""
+        key = b32decode((await self.people.second_factor.enable(account)).secret)
+        codes = await self.people.second_factor.confirm(account, self.code(key))
+        self.clock.advance(PERIOD_SECONDS)
+        return key, list(codes)
+
+    def code(self, key: bytes) -> str:
+        return hotp(key, step_at(self.clock.now()))
 
     async def set_hash(self, account: UUID, password_hash: str) -> None:
         """As an older system left it."""
@@ -70,6 +84,7 @@ async def bench(
         database=Database(url=Secret(database_url)),
         redis=Redis(url=Secret(redis_url)),
     )
+    quickly = mock.patch.multiple("identity.passwords", MEMORY_KIB=64, PASSES=1)
     async with open_platform(
         settings,
         SECRET,
@@ -78,5 +93,6 @@ async def bench(
         metrics=Metrics(),
         announce=lambda _line: None,
     ) as platform:
-        async with open_people(platform, "http://127.0.0.1") as people:
-            yield Bench(people, platform, clock)
+        with quickly:
+            async with open_people(platform, "http://127.0.0.1") as people:
+                yield Bench(people, platform, clock)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -57,7 +58,9 @@ async def test_an_address_is_confirmed_by_its_mail_once(tmp_path: Path) -> None:
         ada = await here.person("ada")
         secret = await here.mailed(ada.email, "/verify-email")
         assert (await here.stranger.post("/v1/auth/verify-email", {"token": secret})).body["email_verified"] is True
-        assert (await here.stranger.post("/v1/auth/verify-email", {"token": secret})).code == "invalid_link"
+        for used_or_made_up in (secret, "x", "\U0001f600", "a" * 200, "../..", "' OR 1=1"):
+            refused = await here.stranger.post("/v1/auth/verify-email", {"token": used_or_made_up})
+            assert (refused.status, refused.code) == (422, "invalid_link")
 
 
 async def test_a_new_mail_ends_the_link_of_the_one_before_and_none_is_sent_once_confirmed(tmp_path: Path) -> None:
@@ -74,12 +77,6 @@ async def test_a_new_mail_ends_the_link_of_the_one_before_and_none_is_sent_once_
         await asyncio.sleep(0.3)
         assert len(here._links(ada.email)) == 2
         assert (await here.stranger.post("/v1/auth/verify-email/resend")).status == 401
-
-
-@pytest.mark.parametrize("token", ["x", "\U0001f600", "a" * 200, "../..", "' OR 1=1"])
-async def test_a_secret_that_no_mail_had_confirms_nothing(tmp_path: Path, token: str) -> None:
-    async with world(tmp_path) as here:
-        assert (await here.stranger.post("/v1/auth/verify-email", {"token": token})).code == "invalid_link"
 
 
 async def test_of_many_who_follow_one_link_at_once_one_is_told_that_it_worked(
@@ -116,7 +113,7 @@ async def registered_with_links(accounts: object, secrets: list[str]) -> Account
     """Ada, and the secrets of the mails to her as they are written."""
     mails = accounts._mails  # type: ignore[attr-defined]
 
-    async def verify(unit: Transaction, to: str, name: str, secret: str) -> None:
+    async def verify(unit: Transaction, account: Account, secret: str) -> None:
         secrets.append(secret)
 
     mails.verify = verify
@@ -126,49 +123,40 @@ async def registered_with_links(accounts: object, secrets: list[str]) -> Account
     return account
 
 
-@pytest.mark.parametrize(
-    ("changed", "code"),
-    [
-        ({"email": "ada"}, "invalid_email"),
-        ({"email": "ada@example.org\r\nBcc: eve@evil.example"}, "invalid_email"),
-        ({"username": "admin"}, "invalid_username"),
-        ({"username": "аda"}, "invalid_username"),
-        ({"username": "a b c"}, "invalid_username"),
-        ({"display_name": "Ada\u202e"}, "invalid_display_name"),
-        ({"display_name": "Ada\r\nBcc: eve@evil.example"}, "invalid_display_name"),
-        ({"password": "short"}, "weak_password"),
-        ({"password": "ada-ada-ada"}, "weak_password"),
-        ({"roles": ["admin"]}, "validation_failed"),
-    ],
-)
-async def test_what_cannot_be_registered_is_refused_with_its_field(
-    tmp_path: Path, changed: dict[str, object], code: str
-) -> None:
+async def test_what_cannot_be_registered_is_refused_with_its_field(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        answer = await here.stranger.post("/v1/auth/register", registration(**changed))
-        assert (answer.status, answer.code) == (422, code)
-        assert answer.body["errors"][0]["field"] == next(iter(changed))
+        for field, written, code in (
+            ("email", "ada", "invalid_email"),
+            ("email", "ada@example.org\r\nBcc: eve@evil.example", "invalid_email"),
+            ("username", "admin", "invalid_username"),
+            ("username", "аda", "invalid_username"),
+            ("username", "a b c", "invalid_username"),
+            ("display_name", "Ada\u202e", "invalid_display_name"),
+            ("display_name", "Ada\r\nBcc: eve@evil.example", "invalid_display_name"),
+            ("password", "short", "weak_password"),
+            ("password", "ada-ada-ada", "weak_password"),
+            ("roles", ["admin"], "validation_failed"),
+        ):
+            answer = await here.stranger.post("/v1/auth/register", registration(**{field: written}))
+            assert (answer.status, answer.code) == (422, code), written
+            assert answer.body["errors"][0]["field"] == field
         assert (await here.stranger.post("/v1/auth/register", registration())).status == 201
 
 
-@pytest.mark.parametrize(
-    ("changed", "code"),
-    [
-        ({"username": "grace"}, "email_taken"),
-        ({"username": "grace", "email": "ADA@example.org"}, "email_taken"),
-        ({"email": "grace@example.org"}, "username_taken"),
-        ({"email": "grace@example.org", "username": "ADA"}, "username_taken"),
-        ({"email": "grace@example.org", "username": "a.da"}, "username_taken"),
-        ({"email": "grace@example.org", "username": "áda"}, "username_taken"),
-    ],
-)
-async def test_an_address_and_the_looks_of_a_name_belong_to_one_account(
-    tmp_path: Path, changed: dict[str, object], code: str
-) -> None:
+async def test_an_address_and_the_looks_of_a_name_belong_to_one_account(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await here.person("ada")
-        answer = await here.stranger.post("/v1/auth/register", registration(**changed))
-        assert (answer.status, answer.code) == (409, code)
+        grace: dict[str, object] = {"email": "grace@example.org", "username": "grace"}
+        for field, written, code in (
+            ("email", "ada@example.org", "email_taken"),
+            ("email", "ADA@example.org", "email_taken"),
+            ("username", "ada", "username_taken"),
+            ("username", "ADA", "username_taken"),
+            ("username", "a.da", "username_taken"),
+            ("username", "áda", "username_taken"),
+        ):
+            answer = await here.stranger.post("/v1/auth/register", registration(**{**grace, field: written}))
+            assert (answer.status, answer.code) == (409, code), written
 
 
 async def test_where_registration_is_closed_nobody_registers(tmp_path: Path) -> None:
@@ -260,23 +248,20 @@ class Posted:
         ("eve@evil.example", "Hello there,"),
         ("evil.example", "Hello there,"),
         ("WWW evil", "Hello there,"),
+        ("evil\u3002example", "Hello there,"),
+        ("evil\uff0eexample", "Hello there,"),
+        ("eve\uff20evil", "Hello there,"),
+        ("evil, call 0 800-12", "Hello there,"),
+        ("Ada 1815", "Hello Ada 1815,"),
     ],
 )
 async def test_no_name_makes_a_link_in_a_mail_to_somebody_who_never_asked_for_it(name: str, greeting: str) -> None:
     posted = Posted()
     mails = AccountMails(posted, IdGenerator(VirtualClock()), "https://chat.example")  # type: ignore[arg-type]
     unit: Transaction = None  # type: ignore[assignment]
-    await mails.verify(unit, "ada@example.org", name, "s")
-    await mails.notice(unit, "ada@example.org", name, "Your password was changed.")
+    ada = Account(uuid4(), "ada@example.org", "ada", "ada", name, "", 0.0, 0.0)
+    await mails.verify(unit, ada, "s")
+    await mails.notice(unit, ada, "Your password was changed.")
     for mail in posted.mails:
         assert mail.text.startswith(greeting)
         assert "evil" not in mail.text + str(mail.html)
-
-
-async def test_after_signing_out_the_token_is_worth_nothing(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        assert (await ada.post("/v1/auth/logout")).status == 204
-        assert (await ada.get("/v1/auth/profile")).code == "session_ended"
-        again = await ada.post("/v1/auth/refresh", {"refresh_token": ada.tokens["refresh_token"]})
-        assert again.code == "invalid_refresh_token"

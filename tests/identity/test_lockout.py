@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.memory import MemoryState
 from identity import lockout
+from identity.accounts import State
 from identity.lockout import FAILURES, FIRST_LOCK_SECONDS, LONGEST_LOCK_SECONDS, WITHIN_SECONDS, Lockout, lock_seconds
 from kernel.errors import DependencyUnavailable, RateLimited, Unauthenticated
 from tests.clocks import VirtualClock
@@ -159,14 +160,29 @@ async def test_a_locked_account_is_locked_for_the_right_password_too_until_its_t
         await here.sign_in("ada")
 
 
-async def test_of_many_guesses_at_once_the_right_one_is_of_no_use_when_it_comes_too_late(
+async def test_of_many_guesses_at_once_the_right_one_is_not_answered_when_it_comes_too_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nor by what else there would be to say to who knows the password."""
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # guesses are looked at in their order
     async with bench(tmp_path) as here:
-        await here.account("ada")
-        guesses = [f"{number}-{PASSWORD}" for number in range(30)]
-        tries = [here.sign_in("ada", guess, address=f"203.0.113.{at}") for at, guess in enumerate([*guesses, PASSWORD])]
+        _, bob, cleo = [await here.account(name) for name in ("ada", "bob", "cleo")]
+        await here.set_state(bob.id, State.DISABLED)
+        await here.second_factor(cleo.id)
+        for network, name in (("203.0.113", "ada"), ("198.51.100", "bob"), ("192.0.2", "cleo")):
+            guesses = [*(f"{number}-{PASSWORD}" for number in range(30)), PASSWORD]
+            tries = [here.sign_in(name, guess, address=f"{network}.{at}") for at, guess in enumerate(guesses)]
+            *_, last = await asyncio.gather(*tries, return_exceptions=True)
+            assert isinstance(last, RateLimited), (name, last)
+
+
+async def test_of_many_codes_at_once_the_right_one_is_of_no_use_when_it_comes_too_late(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        cleo = await here.account("cleo")
+        key, _ = await here.second_factor(cleo.id)
+        right = here.code(key)
+        wrong = [code for number in range(40) if (code := f"{number:06}") != right][:30]
+        tries = [here.sign_in("cleo", address=f"192.0.2.{at}", totp=code) for at, code in enumerate([*wrong, right])]
         *_, last = await asyncio.gather(*tries, return_exceptions=True)
         assert isinstance(last, RateLimited), last
 
@@ -213,6 +229,11 @@ async def test_locks_are_shared_over_redis_and_without_it_nobody_signs_in(
                 await here.sign_in("ada", "not-" + PASSWORD)
         with pytest.raises(RateLimited):
             await here.sign_in("ada", address=ADDRESS)
+        door = here.people.lockout
+        await asyncio.gather(*(door.failed(account=BOB, address=f"203.0.113.{at}") for at in range(4 * FAILURES)))
+        with pytest.raises(RateLimited) as caught:
+            await door.require_open(account=BOB, address=THERE)
+        assert caught.value.retry_after == FIRST_LOCK_SECONDS, "of many failures at once one locks"
         await asyncio.to_thread(redis_server.kill)
         try:
             with pytest.raises(DependencyUnavailable):

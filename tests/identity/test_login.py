@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
 from config.sections import Identity, Limits
+from identity import lockout
 from identity.accounts import State
 from kernel.errors import Forbidden, Unauthenticated
 from tests.identity.bench import bench
@@ -37,49 +37,45 @@ async def test_the_address_may_be_written_as_people_write_it(tmp_path: Path) -> 
         assert ada.email == "ada@example.org"
 
 
-@pytest.mark.parametrize(
-    ("email", "password"),
-    [
-        ("ada@example.org", "not-" + PASSWORD),
-        ("ada@example.org", PASSWORD.upper()),
-        ("ada@example.org", PASSWORD + " "),
-        ("nobody@example.org", PASSWORD),
-        ("no address", PASSWORD),
-        ("ada", PASSWORD),
-        ("' OR 1=1 --", PASSWORD),
-        ("ada@example.org\r\n", PASSWORD),
-        ("\U0001f600" * 10, "\U0001f600" * 10),
-    ],
-)
 async def test_a_wrong_password_and_an_account_that_is_not_there_sound_the_same(
-    tmp_path: Path, email: str, password: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lockout, "FAILURES", 1000)
     async with world(tmp_path) as here:
         await here.person("ada")
-        answer = await here.stranger.post("/v1/auth/login", {"email": email, "password": password})
-        assert (answer.status, answer.code) == (401, "invalid_credentials")
-        assert answer.body["detail"] == "The e-mail address or the password is wrong."
-        assert "errors" not in answer.body
+        for email, password in (
+            ("ada@example.org", "not-" + PASSWORD),
+            ("ada@example.org", PASSWORD.upper()),
+            ("ada@example.org", PASSWORD + " "),
+            ("nobody@example.org", PASSWORD),
+            ("no address", PASSWORD),
+            ("ada", PASSWORD),
+            ("' OR 1=1 --", PASSWORD),
+            ("ada@example.org\r\n", PASSWORD),
+            ("\U0001f600" * 10, "\U0001f600" * 10),
+        ):
+            answer = await here.stranger.post("/v1/auth/login", {"email": email, "password": password})
+            assert (answer.status, answer.code) == (401, "invalid_credentials"), email
+            assert answer.body["detail"] == "The e-mail address or the password is wrong."
+            assert "errors" not in answer.body
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        *({}, {"email": "ada@example.org"}, {"password": PASSWORD}, {"email": None, "password": PASSWORD}),
-        *(
+async def test_what_is_no_login_is_refused_by_its_shape(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        for body in (
+            {},
+            {"email": "ada@example.org"},
+            {"password": PASSWORD},
+            {"email": None, "password": PASSWORD},
             {"email": "ada@example.org", "password": ""},
             {"email": "", "password": PASSWORD},
             {"email": 7, "password": 7},
-        ),
-        {"email": "ada@example.org", "password": "x" * 257},
-        {"email": "a" * 255 + "@example.org", "password": PASSWORD},
-        {"email": "ada@example.org", "password": PASSWORD, "admin": True},
-    ],
-)
-async def test_what_is_no_login_is_refused_by_its_shape(tmp_path: Path, body: object) -> None:
-    async with world(tmp_path) as here:
-        answer = await here.stranger.post("/v1/auth/login", body)
-        assert (answer.status, answer.code) == (422, "validation_failed"), answer.body
+            {"email": "ada@example.org", "password": "x" * 257},
+            {"email": "a" * 255 + "@example.org", "password": PASSWORD},
+            {"email": "ada@example.org", "password": PASSWORD, "admin": True},
+        ):
+            answer = await here.stranger.post("/v1/auth/login", body)
+            assert (answer.status, answer.code) == (422, "validation_failed"), answer.body
 
 
 async def test_a_disabled_account_is_told_to_those_who_know_its_password_only(tmp_path: Path) -> None:
@@ -119,12 +115,6 @@ async def test_who_missed_the_day_to_confirm_their_address_gets_in_by_asking_for
         assert (await here.stranger.post("/v1/auth/login", login)).status == 200
 
 
-async def test_elsewhere_an_address_that_is_not_confirmed_is_no_hindrance(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        assert (await ada.get("/v1/auth/profile")).body["email_verified"] is False
-
-
 async def test_a_stale_token_does_not_keep_anybody_from_signing_in(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")
@@ -142,21 +132,3 @@ async def test_too_many_logins_a_minute_are_refused_by_address_and_by_account(tm
         answer = await ada.sign_in()
         assert (answer.status, answer.code) == (429, "rate_limited")
         assert int(answer.headers["Retry-After"]) >= 1
-
-
-@pytest.mark.parametrize(
-    "said",
-    ["Bearer", "Bearer ", "Basic YTpi", "bearer", "Bearer a b", f"Bearer {UUID(int=7).hex}.{'a' * 43}", "\xff"],
-)
-async def test_an_authorization_that_is_none_is_refused(tmp_path: Path, said: str) -> None:
-    async with world(tmp_path) as here:
-        answer = await here.stranger.ask("GET", "/v1/auth/profile", Authorization=said)
-        assert (answer.status, answer.code) == (401, "invalid_token")
-
-
-async def test_the_scheme_may_be_written_in_any_case(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        for scheme in ("bearer", "BEARER", "Bearer "):
-            answer = await here.stranger.ask("GET", "/v1/auth/profile", Authorization=f"{scheme} {ada.token}")
-            assert answer.status == 200

@@ -117,6 +117,13 @@ def test_names_that_seem_to_speak_for_the_server_are_reserved_however_they_are_w
         ("ʀobert", "robert"),
         ("ニロ", "二口"),
         ("スター", "ス夕一"),
+        ("aether", "æther"),
+        ("юлий", "ӏолий"),
+        ("сын", "сьӏн"),
+        ("แกง", "เเกง"),
+        ("ກແກ", "ກເເກ"),
+        ("ஔகர", "ஒளகர"),
+        ("חיים", "חײם"),
     ],
 )
 def test_names_that_look_alike_are_one(one: str, other: str) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 from xml.etree import ElementTree as ET
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +28,7 @@ from identity.totp import PERIOD_SECONDS, hotp, step_at
 from kernel.errors import Conflict, Forbidden
 from kernel.mailqueue import MailQueue
 from tests.clocks import VirtualClock
+from tests.identity.mailbox import told
 from tests.services.postgres import PostgresService
 from tests.worlds import SECRET, Answer, Person, World, world
 
@@ -111,7 +111,12 @@ async def enabled(person: Person) -> set[object]:
     """As each answer that shows oneself says it."""
     profile, me = await person.get("/v1/auth/profile"), await person.get("/v1/users/me")
     renamed = await person.patch("/v1/users/me", {"display_name": "Ada again"})
-    return {answer.body["two_factor_enabled"] for answer in (profile, me, renamed)}
+    asked = (await person.get("/v1/auth/2fa")).body["enabled"]
+    return {asked, *(answer.body["two_factor_enabled"] for answer in (profile, me, renamed))}
+
+
+async def left(person: Person) -> object:
+    return (await person.get("/v1/auth/2fa")).body["recovery_codes_left"]
 
 
 async def test_signing_in_asks_for_it_once_it_was_confirmed(tmp_path: Path) -> None:
@@ -193,6 +198,7 @@ async def test_turning_it_off_takes_password_and_code(tmp_path: Path) -> None:
         assert await enabled(ada) == {True}
         assert (await off(password=ada.password, totp=authenticator.code())).status == 204
         assert await enabled(ada) == {False}
+        assert await left(ada) == 0
         assert (await ada.sign_in()).status == 200
         gone = await off(password=ada.password, recovery_code=codes[0])
         assert (gone.status, gone.code) == (409, "second_factor_not_enabled")
@@ -219,10 +225,13 @@ async def test_new_recovery_codes_end_the_old_ones(tmp_path: Path) -> None:
             "/v1/auth/2fa/recovery-codes", {"password": ada.password, "totp": authenticator.code()}
         )
         fresh = renewed.body["recovery_codes"]
+        assert await left(ada) == 10
         assert (renewed.status, len(set(fresh))) == (200, 10)
         assert not set(old) & set(fresh)
         assert (await ada.sign_in(recovery_code=old[0])).code == "invalid_second_factor"
         assert (await ada.sign_in(recovery_code=fresh[0])).status == 200
+        assert await left(ada) == 9
+        await told(here, ada.email, "A recovery code of your account was used; 9 are left.")
 
 
 async def test_each_recovery_code_is_good_once_however_it_is_typed(tmp_path: Path) -> None:
@@ -389,16 +398,14 @@ async def test_only_who_is_signed_in_is_answered_and_only_so_often(tmp_path: Pat
         assert said == [200] * 5 + [429]
 
 
-@pytest.mark.parametrize(
-    "typed",
-    ["", "12345678901234567", "\U0001f600" * 6, "\uff11\uff12\uff13\uff14\uff15\uff16", "12345", "-12345", "0x12ab"],
-)
-async def test_what_is_no_code_is_refused_and_nothing_worse(tmp_path: Path, typed: str) -> None:
+async def test_what_is_no_code_is_refused_and_nothing_worse(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")
         await ada.post("/v1/auth/2fa/enable")
-        answer = await ada.post("/v1/auth/2fa/verify", {"totp": typed})
-        assert answer.code in {"invalid_second_factor", "validation_failed"}
+        fullwidth = "\uff11\uff12\uff13\uff14\uff15\uff16"
+        for typed in ("", "12345678901234567", "\U0001f600" * 6, fullwidth, "12345", "-12345", "0x12ab"):
+            answer = await ada.post("/v1/auth/2fa/verify", {"totp": typed})
+            assert answer.code in {"invalid_second_factor", "validation_failed"}, typed
 
 
 @given(st.binary(max_size=64), st.uuids(), st.binary(min_size=32, max_size=32))

@@ -8,7 +8,9 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Boolean, Column, Index, Row, Table, UniqueConstraint, select, update
+from sqlalchemy.exc import IntegrityError
 
+from adapters.sql.errors import Contention
 from adapters.sql.identity.words import keep_words
 from adapters.sql.metadata import Id, Json, Moment, Text, metadata, upsert
 from adapters.sql.units import sql_of
@@ -37,8 +39,9 @@ ACCOUNTS = Table(
     Column("visibility", Json),
     UniqueConstraint("email"),
     UniqueConstraint("skeleton"),
-    # Who is an admin.
+    # Who is an admin, and who is not active.
     Index(None, "roles", "id"),
+    Index(None, "state", "id"),
 )
 
 _c = ACCOUNTS.c
@@ -69,7 +72,11 @@ class SqlAccounts:
         )
         if (await connection.execute(taken)).first() is not None:
             await self._refuse(unit, account)
-        await connection.execute(update(ACCOUNTS).where(_c.id == account.id).values(_values(account)))
+        try:
+            await connection.execute(update(ACCOUNTS).where(_c.id == account.id).values(_values(account)))
+        except IntegrityError as error:
+            # By somebody whose account came after this unit's snapshot; run again, it sees who.
+            raise Contention("an address or a username was taken meanwhile") from error
         await keep_words(unit, account)
 
     async def many(self, unit: Transaction, accounts: frozenset[UUID]) -> Mapping[UUID, Account]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import Column, PrimaryKeyConstraint, Table, delete, insert, select, update
+from sqlalchemy import Column, PrimaryKeyConstraint, Table, delete, func, insert, select, update
 
 from adapters.sql.metadata import Bytes, Id, Integer, Moment, metadata, upsert
 from adapters.sql.units import sql_of
@@ -74,6 +74,10 @@ class SqlFactors:
 
 class SqlRecoveryCodes:
     """identity.second_factor.RecoveryCodeStore."""
+
+    async def count(self, unit: Transaction, account: UUID) -> int:
+        counted = select(func.count()).where(_r.account == account)
+        return int((await sql_of(unit).connection.execute(counted)).scalar_one())
 
     async def replace(self, unit: Transaction, account: UUID, digests: Collection[bytes]) -> None:
         connection = sql_of(unit).connection
