@@ -69,7 +69,7 @@ _NAME = (
 )
 _PASSWORD = (
     "<label for=password>New password</label>"
-    "<input id=password name=password type=password autocomplete=new-password required autofocus"
+    "<input id=password name=password type=password autocomplete=new-password required"
     f" minlength={MIN_LENGTH} maxlength={MAX_LENGTH} aria-describedby=hint>"
     f"<small id=hint>At least {MIN_LENGTH} characters; several words make a good one.</small>"
     "<label class=show><input id=show type=checkbox> Show it</label>"
@@ -82,6 +82,7 @@ def asset(name: str) -> bytes:
 
 def render(page: LinkPage) -> str:
     fields = (_NAME if page.asks_name else "") + (_PASSWORD if page.asks_password else "")
+    fields = fields.replace("<input", "<input autofocus", 1)
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width, initial-scale=1'><meta name=robots content=noindex>"

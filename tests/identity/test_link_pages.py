@@ -62,6 +62,12 @@ def test_a_page_says_what_it_is_to_who_cannot_see_it(page: LinkPage) -> None:
         assert found["password"]["aria-describedby"] in found
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.asks_password], ids=lambda page: page.path)
+def test_typing_begins_in_the_first_field(page: LinkPage) -> None:
+    inputs = [values for name, values in seen(page).attributes.items() if name in {"email", "username", "password"}]
+    assert [("autofocus" in values) for values in inputs] == [True, *[False] * (len(inputs) - 1)]
+
+
 def test_neither_script_nor_style_names_another_server_or_makes_markup_of_text() -> None:
     for name in ("script.js", "style.css"):
         content = asset(name).decode()
