@@ -101,9 +101,7 @@ def data_rights(platform: Platform, people: People, chats: Chats) -> DataRights:
             ids=ids,
             clock=clock,
         ),
-        erasures=ErasureJob(
-            units=units, store=erasures, data=data, scrub=_scrubbing(platform), jobs=jobs, clock=clock
-        ),
+        erasures=ErasureJob(units=units, store=erasures, data=data, scrub=_scrubbing(platform), jobs=jobs, clock=clock),
     )
 
 

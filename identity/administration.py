@@ -1,4 +1,5 @@
-"""What admins do to accounts. Each act is written to the audit log in the unit that does it."""
+"""What admins do to accounts. Each act is written to the audit log in the unit that does it; what is refused did not
+happen, and is not in it."""
 
 from __future__ import annotations
 
@@ -7,26 +8,37 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from uuid import UUID
 
+from identity import names
 from identity.accounts import Account, AccountStore, State
 from identity.audit import AuditLog
 from identity.mails import AccountMails
 from identity.plans import Entitlement, Plans, Subscription
+from identity.search import Found, Word, question
 from identity.sessions import Sessions
 from kernel.clock import Clock
 from kernel.cursors import Page, decode_cursor, encode_cursor
-from kernel.errors import Conflict, NotFound
+from kernel.errors import Conflict, NotFound, Unprocessable
 from kernel.units import Transaction, UnitsOfWork
 
-LISTING = "admin-users"
+NEWEST = "admin-users"
+FOUND = "admin-users-found"
 ADMIN: Final = "admin"
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleFilter:
-    """``text`` is part of a username, a display name or an e-mail address, in any case."""
+    """``text`` is what people search each other by: beginnings of words of names, or a whole e-mail address.
+    ``admins`` are wanted, or everybody else."""
 
     text: str | None = None
     state: State | None = None
+    admins: bool | None = None
+
+    def admits(self, account: Account) -> bool:
+        """Whatever ``text`` says."""
+        return (self.state is None or account.state is self.state) and (
+            self.admins is None or (ADMIN in account.roles) is self.admins
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +77,29 @@ class Figures:
     api_keys: int
 
 
-class AdminStore(Protocol):
-    async def find(
+class PeopleLists(Protocol):
+    """Both leave out whom ``wanted`` does not admit."""
+
+    async def newest(
         self, unit: Transaction, wanted: PeopleFilter, *, before: UUID | None, most: int
     ) -> Sequence[Account]:
-        """Newest first, older than ``before``."""
+        """Older than ``before``."""
         ...
 
+    async def by_words(
+        self,
+        unit: Transaction,
+        wanted: PeopleFilter,
+        words: Sequence[str],
+        *,
+        after: tuple[str, UUID] | None,
+        most: int,
+    ) -> Sequence[Found]:
+        """As identity.search.SearchStore.by_words."""
+        ...
+
+
+class AdminStore(Protocol):
     async def has_active_admin(self, unit: Transaction, *, besides: UUID) -> bool: ...
 
     async def presence(self, unit: Transaction, accounts: frozenset[UUID], *, now: float) -> Mapping[UUID, Presence]:
@@ -98,6 +126,7 @@ class Administration:
         units: UnitsOfWork,
         accounts: AccountStore,
         store: AdminStore,
+        lists: PeopleLists,
         sessions: Sessions,
         plans: Plans,
         second: ResetsSecondFactor,
@@ -108,6 +137,7 @@ class Administration:
         self._units = units
         self._accounts = accounts
         self._store = store
+        self._lists = lists
         self._sessions = sessions
         self._plans = plans
         self._second = second
@@ -116,15 +146,47 @@ class Administration:
         self._clock = clock
 
     async def page(self, wanted: PeopleFilter, *, cursor: str | None, limit: int) -> Page[Record]:
-        """Newest first. Raises Malformed ``bad_cursor``."""
-        before = None if cursor is None else decode_cursor(LISTING, cursor, UUID)
+        """Newest first, or in the order of the words that were found. Raises Malformed ``bad_cursor``."""
+        if wanted.text is None:
+            return await self._newest(wanted, cursor=cursor, limit=limit)
+        if "@" in wanted.text:
+            return await self._by_email(wanted, wanted.text)
+        return await self._by_words(wanted, question(wanted.text).words, cursor=cursor, limit=limit)
 
-        async def work(unit: Transaction) -> tuple[list[Record], bool]:
-            found = await self._store.find(unit, wanted, before=before, most=limit + 1)
-            return await self._records(unit, found[:limit]), len(found) > limit
+    async def _newest(self, wanted: PeopleFilter, *, cursor: str | None, limit: int) -> Page[Record]:
+        before = None if cursor is None else decode_cursor(NEWEST, cursor, UUID)
 
-        items, more = await self._units.read(work)
-        return Page(items, encode_cursor(LISTING, items[-1].account.id) if more else None)
+        async def work(unit: Transaction) -> Page[Record]:
+            found = await self._lists.newest(unit, wanted, before=before, most=limit + 1)
+            items = await self._records(unit, found[:limit])
+            return Page(items, encode_cursor(NEWEST, items[-1].account.id) if len(found) > limit else None)
+
+        return await self._units.read(work)
+
+    async def _by_words(
+        self, wanted: PeopleFilter, words: Sequence[str], *, cursor: str | None, limit: int
+    ) -> Page[Record]:
+        after = None if cursor is None else decode_cursor(FOUND, cursor, tuple[Word, UUID])
+
+        async def work(unit: Transaction) -> Page[Record]:
+            found = await self._lists.by_words(unit, wanted, words, after=after, most=limit + 1) if words else []
+            items = await self._records(unit, [item.account for item in found[:limit]])
+            last = found[limit - 1] if len(found) > limit else None
+            return Page(items, None if last is None else encode_cursor(FOUND, (last.word, last.account.id)))
+
+        return await self._units.read(work)
+
+    async def _by_email(self, wanted: PeopleFilter, text: str) -> Page[Record]:
+        try:
+            address = names.email(text)
+        except Unprocessable:
+            return Page([], None)
+
+        async def work(unit: Transaction) -> Page[Record]:
+            found = await self._accounts.by_email(unit, address)
+            return Page(await self._records(unit, [found] if found is not None and wanted.admits(found) else []), None)
+
+        return await self._units.read(work)
 
     async def get(self, account: UUID) -> Record:
         """Raises NotFound."""
@@ -176,7 +238,7 @@ class Administration:
             await self._second.reset(unit, account)
             await self._audit.record(unit, actor=actor, action="user.reset_second_factor", subject=str(account))
             what = "An administrator removed the second factor of your account."
-            await self._mails.notice(unit, found.email, found.display_name, what)
+            await self._mails.notice(unit, found, what)
 
         await self._units.write(work)
 

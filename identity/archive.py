@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
+from identity import archivepages
 from kernel.datarights import Record
 from kernel.objects import MultipartUploads, ObjectInfo, Objects, UploadedPart
 
@@ -23,9 +24,10 @@ Bytes = Callable[[], AsyncIterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A JSON file: a list of records."""
+    """A list of records, as a JSON file for programs and as a page for people; ``says`` what they are."""
 
     name: str
+    says: str
     pages: Records
 
 
@@ -63,16 +65,25 @@ async def zipped(entries: AsyncIterator[Table | Copy], *, now: float) -> AsyncGe
     stamp = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
     with zipfile.ZipFile(sink, "w") as archive:  # type: ignore[call-overload]
         async for entry in entries:
-            info = zipfile.ZipInfo(entry.name, stamp)
-            info.external_attr = 0o600 << 16
-            # Images do not get smaller.
-            info.compress_type = zipfile.ZIP_DEFLATED if isinstance(entry, Table) else zipfile.ZIP_STORED
-            with archive.open(info, "w", force_zip64=True) as file:
-                async for piece in _json(entry.pages()) if isinstance(entry, Table) else entry.chunks():
-                    file.write(piece)
-                    if ready := sink.take():
-                        yield ready
+            for name, pieces in _files(entry):
+                info = zipfile.ZipInfo(name, stamp)
+                info.external_attr = 0o600 << 16
+                # Images do not get smaller.
+                info.compress_type = zipfile.ZIP_DEFLATED if isinstance(entry, Table) else zipfile.ZIP_STORED
+                with archive.open(info, "w", force_zip64=True) as file:
+                    async for piece in pieces:
+                        file.write(piece)
+                        if ready := sink.take():
+                            yield ready
     yield sink.take()
+
+
+def _files(entry: Table | Copy) -> Iterator[tuple[str, AsyncIterator[bytes]]]:
+    if isinstance(entry, Copy):
+        yield entry.name, entry.chunks()
+    else:
+        yield f"{entry.name}.json", _json(entry.pages())
+        yield f"{entry.name}.html", _page(entry)
 
 
 async def _json(pages: AsyncIterator[Sequence[Record]]) -> AsyncIterator[bytes]:
@@ -82,6 +93,18 @@ async def _json(pages: AsyncIterator[Sequence[Record]]) -> AsyncIterator[bytes]:
             yield (b",\n" if begun else b"[\n") + b",\n".join(msgspec.json.encode(record) for record in page)
             begun = True
     yield b"\n]\n" if begun else b"[]\n"
+
+
+async def _page(table: Table) -> AsyncIterator[bytes]:
+    yield archivepages.beginning(table.name, table.says)
+    begun = False
+    async for page in table.pages():
+        if page:
+            head = b"" if begun else archivepages.table_head(list(page[0]))
+            yield head + b"".join(archivepages.table_row(record) for record in page)
+            begun = True
+    if begun:
+        yield archivepages.TABLE_END
 
 
 async def keep(objects: Objects, uploads: MultipartUploads, key: str, chunks: AsyncIterator[bytes]) -> ObjectInfo:

@@ -77,9 +77,9 @@ class Credentials:
             if await self._accounts.by_email(unit, wanted) is not None:
                 raise Conflict("There is an account with this e-mail address.", code="email_taken")
             secret = await self._links.make(unit, Purpose.CHANGE_EMAIL, account, wanted)
-            await self._mails.change(unit, wanted, proved.display_name, secret)
+            await self._mails.change(unit, proved, wanted, secret)
             what = "Somebody signed in as you asked to use another e-mail address for your account."
-            await self._mails.notice(unit, proved.email, proved.display_name, what)
+            await self._mails.notice(unit, proved, what)
 
         await self._units.write(work)
 
@@ -94,7 +94,7 @@ class Credentials:
             # What was mailed to the old address.
             await self._links.end(unit, found.id, Purpose.VERIFY_EMAIL, Purpose.RESET_PASSWORD)
             what = "Your account now has another e-mail address; this one is no longer used for it."
-            await self._mails.notice(unit, found.email, found.display_name, what)
+            await self._mails.notice(unit, found, what)
 
         await self._units.write(work)
 
@@ -113,7 +113,7 @@ class Credentials:
             found = await self._accounts.by_email(unit, job.payload.decode())
             if found is not None and found.state is State.ACTIVE:
                 secret = await self._links.make(unit, Purpose.RESET_PASSWORD, found.id)
-                await self._mails.reset(unit, found.email, found.display_name, secret)
+                await self._mails.reset(unit, found, secret)
 
         await self._units.write(work)
 
@@ -144,7 +144,7 @@ class Credentials:
         await self._accounts.put(unit, changed)
         # Whoever else had the password may have asked for these.
         await self._links.end(unit, account.id, Purpose.CHANGE_EMAIL, Purpose.RESET_PASSWORD)
-        await self._mails.notice(unit, account.email, account.display_name, "Your password was changed.")
+        await self._mails.notice(unit, account, "Your password was changed.")
 
     async def _linked(self, unit: Transaction, account: UUID) -> Account:
         found = await self._accounts.get(unit, account)

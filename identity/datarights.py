@@ -10,7 +10,8 @@ from identity.accounts import AccountStore
 from identity.avatars import DROP_JOB, prefix_of
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
 from identity.erasure import ERASE_JOB, RESUME_JOB
-from identity.exports import EXPORT_JOB, FORGET_JOB, ExportStore, key_of
+from identity.exports import EXPORT_JOB, FORGET_JOB, ExportStore, State, key_of
+from identity.keychanges import NEWS_JOB
 from identity.lockout import Lockout
 from identity.sessions import Sessions
 from identity.sweeping import SWEEP_JOB
@@ -27,7 +28,7 @@ SHORT_LIVED: Final[Mapping[str, str]] = {
     "identity:failed:account:": "By a hash of the address that failed to sign in. Failures and the lock go; "
     "how often it was locked is counted for a day.",
     "identity:failed:address:": "By a hash of the network address that sign-ins failed from, for a day; no account.",
-    "identity:bundles:": "By a hash of two people, how often one asked for the other's keys, for an hour.",
+    "identity:bundles:": "By a hash of a person, or of two: how often their keys were asked for, for an hour.",
     "identity:ticket:": "By a hash of the ticket; it says whose it is, for 30 seconds.",
 }
 OBJECTS: Final[Mapping[str, str]] = {
@@ -40,6 +41,7 @@ JOBS: Final[Mapping[str, str]] = {
     MAIL_JOB: "Names an address; erased.",
     FORGOTTEN_PASSWORD_JOB: "Names an address; erased.",
     DROP_JOB: "Names an account; erased, and the object with it.",
+    NEWS_JOB: "Names an account; erased.",
     SWEEP_JOB: "Names nobody: it takes away what has expired.",
     EXPORT_JOB: "Names an export, which is erased.",
     FORGET_JOB: "Names an export, which is erased.",
@@ -96,7 +98,11 @@ class Pictures:
 
     async def objects(self, person: UUID) -> Sequence[NamedObject]:
         account = await self._units.read(lambda unit: self._accounts.get(unit, person))
-        return [] if account is None or account.avatar is None else [NamedObject("avatar", account.avatar)]
+        return (
+            []
+            if account is None or account.avatar is None
+            else [NamedObject("avatar", account.avatar, "Your picture.")]
+        )
 
     async def erase(self, person: UUID) -> int:
         found = await self._objects.keys(prefix_of(person))
@@ -106,7 +112,8 @@ class Pictures:
 
 
 class Archives:
-    """What was collected for somebody goes with them; that there was one is a row."""
+    """What was collected for somebody goes with them; that there was one is a row. One that is being collected is
+    told first that it failed: whoever makes it throws it away then, should it come to its end after this."""
 
     name = "archives"
 
@@ -121,7 +128,11 @@ class Archives:
 
     async def erase(self, person: UUID) -> int:
         export = await self._units.read(lambda unit: self._exports.of(unit, person))
-        if export is None or await self._objects.stat(key_of(export.id)) is None:
+        if export is None:
+            return 0
+        if export.state is State.RUNNING:
+            await self._units.write(lambda unit: self._exports.end(unit, export.id, State.FAILED, expires_at=None))
+        if await self._objects.stat(key_of(export.id)) is None:
             return 0
         await self._objects.delete(key_of(export.id))
         return 1

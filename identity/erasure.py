@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol
@@ -22,7 +22,7 @@ from identity.login import SecondProof
 from identity.proof import PasswordProof
 from identity.sessions import Sessions
 from kernel.clock import Clock
-from kernel.datarights import DataMap, PersonalData
+from kernel.datarights import DataMap, PersonalData, is_in_tables
 from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.ids import IdGenerator
 from kernel.jobs import Job, JobQueue, NewJob
@@ -52,8 +52,8 @@ class Pseudonyms:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The report of one. ``person`` and ``address`` only while it goes on (mails are found by it when the account is
-    gone already); ``counts`` are rows and things by what was erased."""
+    """The report of one. ``person`` and ``address`` only until nothing names them any more (mails are found by it when
+    the account is gone already); ``counts`` are rows and things by what was erased."""
 
     id: UUID
     person: UUID | None
@@ -165,10 +165,21 @@ class Erasing:
 class ErasureJob:
     """Carries them out."""
 
-    def __init__(self, *, units: UnitsOfWork, store: ErasureStore, data: DataMap, jobs: JobQueue, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        units: UnitsOfWork,
+        store: ErasureStore,
+        data: DataMap,
+        scrub: Callable[[], Awaitable[None]],
+        jobs: JobQueue,
+        clock: Clock,
+    ) -> None:
+        """``scrub`` leaves nothing of what was deleted in files of the store."""
         self._units = units
         self._store = store
-        self._names = [part.name for part in data.parts]
+        self._scrub = scrub
+        self._names = [part.name for part in data.parts if not is_in_tables(part) or part.tables]
         self._rows = {part.name: part for part in data.in_tables}
         self._things = {part.name: part for part in data.elsewhere}
         self._jobs = jobs
@@ -193,6 +204,8 @@ class ErasureJob:
                         return
         # Something may have been written about the person while the first parts were gone through, but not any more
         # after their account had gone; so a round that found nothing was the last.
+        await self._units.write(lambda unit: self._forget(unit, identifier))
+        await self._scrub()
         await self._units.write(lambda unit: self._finish(unit, identifier))
 
     async def resume(self, _: Job) -> None:
@@ -231,10 +244,15 @@ class ErasureJob:
             counts = {**erasure.counts, name: erasure.counts.get(name, 0) + erased}
             await self._store.put(unit, replace(erasure, counts=counts))
 
-    async def _finish(self, unit: Transaction, identifier: UUID) -> None:
+    async def _forget(self, unit: Transaction, identifier: UUID) -> None:
         erasure = await self._store.get(unit, identifier)
         if erasure is not None and erasure.person is not None:
-            await self._store.put(unit, replace(erasure, person=None, address=None, finished_at=self._clock.now()))
+            await self._store.put(unit, replace(erasure, person=None, address=None))
+
+    async def _finish(self, unit: Transaction, identifier: UUID) -> None:
+        erasure = await self._store.get(unit, identifier)
+        if erasure is not None and erasure.finished_at is None:
+            await self._store.put(unit, replace(erasure, finished_at=self._clock.now()))
 
 
 def _job(erasure: UUID) -> NewJob:

@@ -7,9 +7,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from mimetypes import guess_extension
 from typing import Protocol
 from uuid import UUID
 
+from identity import archivepages
+from identity.accounts import AccountStore
+from identity.accounts import State as AccountState
 from identity.archive import Copy, Table, keep, zipped
 from kernel.clock import Clock
 from kernel.datarights import DataMap, ExportPage, NamedObject, PersonalData, Record
@@ -27,12 +31,13 @@ DAY = 86400.0
 KEPT_SECONDS = 7 * DAY
 URL_SECONDS = 3600.0
 RECORDS_A_PAGE = 200
-READ_ME = """Everything that this server knows about you.
-
-Each .json file is a list of records of one kind; kinds of which there are none have no file. Times are in UTC, people
-and conversations are named by their ids, binary values are base64. Pictures and files are beside them as they are.
-Left out are secrets (what is kept of passwords, codes and tokens) and what is known about others only.
-"""
+INDEX = "index.html"
+READ_ME = (
+    "Everything that this server knows about you. Each kind of record is a page to read and, for programs, a JSON "
+    "file of the same name; kinds of which there are none are left out. Times are in UTC, binary values are base64. "
+    "Pictures and files are beside them as they are. Left out are secrets (what is kept of passwords, codes and "
+    "tokens) and what is known about others only."
+)
 # An archive that is still there after its week is tried for as long as a store may be away.
 FORGETTING_ATTEMPTS = 1000
 
@@ -81,6 +86,7 @@ class Exports:
         self,
         *,
         units: UnitsOfWork,
+        accounts: AccountStore,
         store: ExportStore,
         objects: Objects,
         uploads: MultipartUploads,
@@ -90,6 +96,7 @@ class Exports:
         clock: Clock,
     ) -> None:
         self._units = units
+        self._accounts = accounts
         self._store = store
         self._objects = objects
         self._uploads = uploads
@@ -99,16 +106,19 @@ class Exports:
         self._clock = clock
 
     async def ask(self, person: UUID) -> Export:
-        """Begin one, or answer the one that is running. Raises RateLimited ``one_export_a_day``."""
+        """Begin one, or answer the one that is running. Raises RateLimited ``one_export_a_day``, NotFound."""
         now = self._clock.now()
         wanted = Export(self._ids.next(), person, State.RUNNING, now)
 
         async def work(unit: Transaction) -> Export:
+            account = await self._accounts.get(unit, person)
+            if account is None or account.state is AccountState.ERASING:
+                raise NotFound("There is no such person.")
             earlier = await self._store.of(unit, person)
             if await self._store.begin(unit, wanted, before=now - DAY):
-                # What it replaces nobody would find any more.
-                forgetting = [] if earlier is None else [_job(FORGET_JOB, earlier.id, FORGETTING_ATTEMPTS)]
-                await self._jobs.enqueue([_job(EXPORT_JOB, wanted.id), *forgetting], within=unit)
+                # Whatever becomes of whoever makes it, it is forgotten; and what it replaces nobody would find.
+                jobs = [_job(EXPORT_JOB, wanted.id), _forgetting(wanted.id, at=now + KEPT_SECONDS)]
+                await self._jobs.enqueue(jobs if earlier is None else [*jobs, _forgetting(earlier.id)], within=unit)
                 return wanted
             if earlier is not None and earlier.state is State.RUNNING:
                 return earlier
@@ -133,16 +143,17 @@ class Exports:
     async def make(self, data: DataMap, job: Job) -> None:
         identifier = UUID(bytes=job.payload)
         export = await self._units.read(lambda unit: self._store.get(unit, identifier))
-        if export is not None and export.state is not State.RUNNING:
+        if export is not None and export.state is State.READY:
             return
+        running = export is not None and export.state is State.RUNNING
         try:
-            if export is not None:
+            if export is not None and running:
                 await self._collect(data, export)
         except Exception:
             if job.attempt >= job.max_attempts:
                 await self._units.write(lambda unit: self._store.end(unit, identifier, State.FAILED, expires_at=None))
             raise
-        if export is None or not await self._ready(identifier):
+        if export is None or not running or not await self._ready(export):
             # Erased or replaced meanwhile; what an attempt before this one has left goes too.
             await self._objects.delete(key_of(identifier))
 
@@ -151,32 +162,31 @@ class Exports:
         await self._objects.delete(key_of(identifier))
         await self._units.write(lambda unit: self._store.remove(unit, identifier))
 
-    async def _ready(self, identifier: UUID) -> bool:
-        expires_at = self._clock.now() + KEPT_SECONDS
-
-        async def work(unit: Transaction) -> bool:
-            ended = await self._store.end(unit, identifier, State.READY, expires_at=expires_at)
-            if ended:
-                forgetting = _job(FORGET_JOB, identifier, FORGETTING_ATTEMPTS, run_at=expires_at)
-                await self._jobs.enqueue([forgetting], within=unit)
-            return ended
-
-        return await self._units.write(work)
+    async def _ready(self, export: Export) -> bool:
+        expires_at = export.requested_at + KEPT_SECONDS
+        return await self._units.write(
+            lambda unit: self._store.end(unit, export.id, State.READY, expires_at=expires_at)
+        )
 
     async def _collect(self, data: DataMap, export: Export) -> None:
         async with aclosing(zipped(self._entries(data, export.person), now=self._clock.now())) as chunks:
             await keep(self._objects, self._uploads, key_of(export.id), chunks)
 
     async def _entries(self, data: DataMap, person: UUID) -> AsyncIterator[Table | Copy]:
-        yield Copy("README.txt", _read_me)
+        written: list[tuple[str, str]] = []
         for part in data.in_tables:
             first = await self._page(part, person, None)
             if first.records:
-                yield Table(f"{part.name}.json", partial(self._pages, part, person, first))
+                written.append((f"{part.name}.html", part.says))
+                yield Table(part.name, part.says, partial(self._pages, part, person, first))
         for things in data.elsewhere:
             for found in await things.objects(person):
-                if await self._objects.stat(found.key) is not None:
-                    yield Copy(f"{things.name}/{found.file_name}", partial(self._chunks, found))
+                kept = await self._objects.stat(found.key)
+                if kept is not None:
+                    name = f"{things.name}/{found.file_name}{guess_extension(kept.content_type, strict=False) or ''}"
+                    written.append((name, found.says))
+                    yield Copy(name, partial(self._chunks, found))
+        yield Copy(INDEX, partial(_index, written))
 
     async def _pages(self, part: PersonalData, person: UUID, page: ExportPage) -> AsyncIterator[Sequence[Record]]:
         yield page.records
@@ -193,8 +203,12 @@ class Exports:
                 yield chunk
 
 
-async def _read_me() -> AsyncIterator[bytes]:
-    yield READ_ME.encode()
+async def _index(written: Sequence[tuple[str, str]]) -> AsyncIterator[bytes]:
+    yield archivepages.beginning("Your data", READ_ME) + archivepages.contents(written)
+
+
+def _forgetting(export: UUID, *, at: float | None = None) -> NewJob:
+    return _job(FORGET_JOB, export, FORGETTING_ATTEMPTS, run_at=at)
 
 
 def _job(kind: str, export: UUID, attempts: int = 10, *, run_at: float | None = None) -> NewJob:

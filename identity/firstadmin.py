@@ -1,14 +1,22 @@
-"""The first admin: whoever holds the link that the server prints while it has none."""
+"""The first admin: whoever holds the link that every node prints while there is none.
+
+It is the same on all of them: the secret is made of the installation's key and of what the store keeps, which without
+the key says nothing.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import secrets
 from typing import Protocol
 from uuid import UUID
 
 from identity.accounts import Account, Accounts
 from identity.administration import ADMIN
 from identity.audit import AuditLog
-from identity.onetime import OneTimeLinks, Purpose
+from identity.onetime import DAY, OneTimeLinks, Purpose
 from kernel.errors import Conflict
 from kernel.units import Transaction, UnitsOfWork
 
@@ -22,21 +30,33 @@ class Admins(Protocol):
 
 class FirstAdmin:
     def __init__(
-        self, *, units: UnitsOfWork, accounts: Accounts, admins: Admins, links: OneTimeLinks, audit: AuditLog
+        self,
+        *,
+        units: UnitsOfWork,
+        accounts: Accounts,
+        admins: Admins,
+        links: OneTimeLinks,
+        audit: AuditLog,
+        key: bytes,
     ) -> None:
         self._units = units
         self._accounts = accounts
         self._admins = admins
         self._links = links
         self._audit = audit
+        self._key = key
 
     async def secret(self) -> str | None:
-        """Of a new link; earlier ones end. None when there is an admin."""
+        """Of the link, good for a day at least; a new one ends the one before. None when there is an admin."""
 
         async def work(unit: Transaction) -> str | None:
             if await self._admins.has_active_admin(unit, besides=NOBODY):
                 return None
-            return await self._links.make(unit, Purpose.FIRST_ADMIN, NOBODY)
+            waiting = await self._links.waiting(unit, Purpose.FIRST_ADMIN, NOBODY, seconds=DAY)
+            if waiting is not None:
+                return self._secret(waiting.about)
+            seed = secrets.token_hex(16)
+            return await self._links.make(unit, Purpose.FIRST_ADMIN, NOBODY, seed, secret=self._secret(seed))
 
         return await self._units.write(work)
 
@@ -60,3 +80,7 @@ class FirstAdmin:
             roles=frozenset({ADMIN}),
             first=first,
         )
+
+    def _secret(self, seed: str) -> str:
+        made = hmac.new(self._key, seed.encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(made).rstrip(b"=").decode()

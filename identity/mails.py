@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
+from uuid import UUID
 
 from kernel.ids import IdGenerator
 from kernel.mailqueue import MailQueue
@@ -62,8 +65,22 @@ _NOTICE = MailTemplate(
 )
 
 
-# What a mail program makes a link of. Anybody can register somebody else's address, and choose the name we greet.
-_LINK_LIKE: Final = re.compile(r"\S\.\S|[/\\@:]|www", re.IGNORECASE)
+# What a mail program makes a link of, to a place or to a telephone. Anybody can register somebody else's address, and
+# choose the name we greet.
+_LINK_LIKE: Final = re.compile(r"\S[.。]\S|[/\\@:]|www|(?:\d\W*){5}", re.IGNORECASE)
+
+
+class Addressee(Protocol):
+    """An account."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def display_name(self) -> str: ...
 
 
 class AccountMails:
@@ -74,27 +91,38 @@ class AccountMails:
         self._ids = ids
         self._base_url = base_url.rstrip("/")
 
-    async def verify(self, unit: Transaction, to: str, name: str, secret: str) -> None:
-        await self._ask(_VERIFY, unit, to, name, f"/verify-email#token={secret}")
+    async def verify(self, unit: Transaction, account: Addressee, secret: str) -> None:
+        await self._ask(_VERIFY, unit, account, f"/verify-email#token={secret}")
 
-    async def change(self, unit: Transaction, to: str, name: str, secret: str) -> None:
-        await self._ask(_CHANGE, unit, to, name, f"/change-email#token={secret}")
+    async def change(self, unit: Transaction, account: Addressee, to: str, secret: str) -> None:
+        """``to`` is the address that the account is to have."""
+        await self._ask(_CHANGE, unit, account, f"/change-email#token={secret}", to=to)
 
-    async def reset(self, unit: Transaction, to: str, name: str, secret: str) -> None:
-        await self._ask(_RESET, unit, to, name, f"/reset-password#token={secret}")
+    async def reset(self, unit: Transaction, account: Addressee, secret: str) -> None:
+        await self._ask(_RESET, unit, account, f"/reset-password#token={secret}")
 
-    async def notice(self, unit: Transaction, to: str, name: str, what: str) -> None:
+    async def notice(self, unit: Transaction, account: Addressee, what: str) -> None:
         """``what`` is a sentence: "Your password was changed." """
-        mail = _NOTICE.mail(_Told(_greeted(name), what), message_id=self._message_id(), to=to)
+        told = _Told(_greeted(account.display_name), what)
+        mail = _NOTICE.mail(told, message_id=self._message_id(account), to=account.email)
         await self._queue.post(mail, within=unit)
 
-    async def _ask(self, template: MailTemplate[_Asked], unit: Transaction, to: str, name: str, path: str) -> None:
-        values = _Asked(_greeted(name), Link(self._base_url + path))
-        await self._queue.post(template.mail(values, message_id=self._message_id(), to=to), within=unit)
+    async def _ask(
+        self, template: MailTemplate[_Asked], unit: Transaction, account: Addressee, path: str, *, to: str | None = None
+    ) -> None:
+        values = _Asked(_greeted(account.display_name), Link(self._base_url + path))
+        mail = template.mail(values, message_id=self._message_id(account), to=to or account.email)
+        await self._queue.post(mail, within=unit)
 
-    def _message_id(self) -> str:
-        return f"account-{self._ids.next()}"
+    def _message_id(self, account: Addressee) -> str:
+        return f"{message_ids_of(account.id)}{self._ids.next()}"
+
+
+def message_ids_of(account: UUID) -> str:
+    """What ids of mails about an account begin with, whatever address they went to: so they are found again when it
+    is erased. Hashed, because they are read outside."""
+    return f"account-{hashlib.blake2b(account.bytes, digest_size=12, person=b'account mails').hexdigest()}-"
 
 
 def _greeted(name: str) -> str:
-    return "there" if _LINK_LIKE.search(name) else name
+    return "there" if _LINK_LIKE.search(unicodedata.normalize("NFKC", name)) else name

@@ -51,6 +51,8 @@ class LinkStore(Protocol):
 
     async def get(self, unit: Transaction, digest: bytes, purpose: str) -> Link | None: ...
 
+    async def of(self, unit: Transaction, account: UUID, purpose: str) -> Link | None: ...
+
     async def take(self, unit: Transaction, digest: bytes, purpose: str) -> Link | None:
         """Remove a link and answer it, to one caller only."""
         ...
@@ -63,9 +65,11 @@ class OneTimeLinks:
         self._store = store
         self._clock = clock
 
-    async def make(self, unit: Transaction, purpose: Purpose, account: UUID, about: str = "") -> str:
-        """The secret that goes into the mail; earlier ones for the same end with it."""
-        secret = secrets.token_urlsafe(SECRET_BYTES)
+    async def make(
+        self, unit: Transaction, purpose: Purpose, account: UUID, about: str = "", *, secret: str | None = None
+    ) -> str:
+        """The secret that goes into the mail, a new one unless told; earlier ones for the same end with it."""
+        secret = secrets.token_urlsafe(SECRET_BYTES) if secret is None else secret
         expires_at = self._clock.now() + LIFETIMES[purpose]
         await self._store.replace(unit, Link(digest_of(secret), purpose.value, account, about, expires_at))
         return secret
@@ -77,6 +81,11 @@ class OneTimeLinks:
     async def look(self, unit: Transaction, purpose: Purpose, secret: str) -> Link:
         """Whose link it is, before any work is done for it. Raises as ``take`` does."""
         return self._valid(await self._store.get(unit, digest_of(secret), purpose.value))
+
+    async def waiting(self, unit: Transaction, purpose: Purpose, account: UUID, *, seconds: float) -> Link | None:
+        """The account's link, when it is good for that much longer."""
+        link = await self._store.of(unit, account, purpose.value)
+        return None if link is None or link.expires_at < self._clock.now() + seconds else link
 
     async def end(self, unit: Transaction, account: UUID, *purposes: Purpose) -> None:
         """Links of these purposes are worth nothing any more."""

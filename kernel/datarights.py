@@ -25,17 +25,23 @@ class ExportPage:
 
 @dataclass(frozen=True, slots=True)
 class NamedObject:
-    """An object of the object store, and what it is called in an archive."""
+    """An object of the object store, and what it is called in an archive (without the extension of its type);
+    ``says`` what it is."""
 
     file_name: str
     key: str
+    says: str
 
 
 class PersonalData(Protocol):
-    """What a room keeps about people in the relational store. ``name`` names its file in an archive."""
+    """What a room keeps about people in the relational store. ``name`` names its file in an archive, ``says`` tells the
+    person what is in it."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def says(self) -> str: ...
 
     @property
     def tables(self) -> frozenset[str]: ...

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from email import message_from_binary_file
+from email.message import EmailMessage
+from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
 from uuid import UUID
 
+from identity.mails import message_ids_of
 from kernel.datarights import NamedObject
 
 
 class OutboxMails:
-    """kernel.datarights.PersonalThings: the files of mails to somebody."""
+    """kernel.datarights.PersonalThings: the files of mails to somebody's addresses, and of those about their account,
+    to whatever address they went."""
 
     name = "outbox"
 
@@ -25,23 +28,27 @@ class OutboxMails:
         return []
 
     async def erase(self, person: UUID) -> int:
-        addresses = await self._addresses(person)
-        return await asyncio.to_thread(self._remove, addresses) if addresses else 0
+        addresses = {address.lower() for address in await self._addresses(person)}
+        return await asyncio.to_thread(self._remove, addresses, f"<{message_ids_of(person)}")
 
-    def _remove(self, addresses: Collection[str]) -> int:
+    def _remove(self, addresses: Collection[str], message_ids: str) -> int:
         removed = 0
         for file in self._directory.glob("*.eml"):
-            if _recipients(file) & {address.lower() for address in addresses}:
+            headers = _headers(file)
+            if headers.get("Message-ID", "").startswith(message_ids) or not _recipients(headers).isdisjoint(addresses):
                 file.unlink(missing_ok=True)
                 removed += 1
         return removed
 
 
-def _recipients(file: Path) -> set[str]:
+def _headers(file: Path) -> EmailMessage:
     """None of a mail that was replaced or is no longer among the latest."""
     try:
         with file.open("rb") as opened:
-            message = message_from_binary_file(opened, policy=default)
+            return BytesParser(EmailMessage, policy=default).parse(opened, headersonly=True)
     except FileNotFoundError:
-        return set()
-    return {address.addr_spec.lower() for header in message.get_all("To", []) for address in header.addresses}
+        return EmailMessage()
+
+
+def _recipients(headers: EmailMessage) -> set[str]:
+    return {address.addr_spec.lower() for header in headers.get_all("To", []) for address in header.addresses}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Row, Table, and_, case, delete, or_, select, tuple_, update
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, and_, case, delete, or_, select, tuple_, update
 
 from adapters.sql.metadata import Id, Moment
 from adapters.sql.units import sql_of
@@ -24,23 +24,31 @@ class RowsAbout:
     """kernel.datarights.PersonalData of one table. A row goes when any of ``people`` names the person.
 
     ``shown`` is what goes into an archive, of rows in which ``own`` names them (None: any of ``people``): that
-    somebody else has blocked them, for one, is not theirs to know. ``others`` are the remaining columns with ids,
-    which name no person.
+    somebody else has blocked them, for one, is not theirs to know; every other column is ``withheld``, for a reason.
+    ``says`` tells them what it is. ``others`` are the remaining columns with ids, which name no person.
     """
 
     name: str
     table: Table
     people: Sequence[str]
+    says: str = ""
     shown: Sequence[str] = ()
+    withheld: Mapping[str, str] = field(default_factory=dict)
     own: Sequence[str] | None = None
     others: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        _check(self.table, ids=[*self.people, *self.others], named=[*self.shown, *(self.own or ())])
+        ids = [*self.people, *self.others]
+        _check(self.table, ids=ids, named=[*self.shown, *self.withheld, *(self.own or ())])
 
     @property
     def tables(self) -> frozenset[str]:
         return frozenset({self.table.name})
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """Columns of which nobody said whether they go into an archive."""
+        return frozenset(self.table.c.keys()) - {*self.people, *self.shown, *self.withheld}
 
     async def export(self, unit: Transaction, person: UUID, *, after: object | None, most: int) -> ExportPage:
         own = self.people if self.own is None else self.own
@@ -54,21 +62,28 @@ class RowsAbout:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsRenamed:
     """kernel.datarights.PersonalData of a table whose rows stay: where one of ``people`` names the person, a pseudonym
-    does from then on (in text), or nobody."""
+    does from then on (in text), or nobody. Else it is as RowsAbout."""
 
     name: str
     table: Table
     people: Sequence[str]
     pseudonym: Callable[[UUID], str] | None
+    says: str = ""
     shown: Sequence[str] = ()
+    withheld: Mapping[str, str] = field(default_factory=dict)
     others: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        _check(self.table, ids=[*self.people, *self.others], named=self.shown)
+        _check(self.table, ids=[*self.people, *self.others], named=[*self.shown, *self.withheld])
 
     @property
     def tables(self) -> frozenset[str]:
         return frozenset({self.table.name})
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """As RowsAbout's."""
+        return frozenset(self.table.c.keys()) - {*self.people, *self.shown, *self.withheld}
 
     async def export(self, unit: Transaction, person: UUID, *, after: object | None, most: int) -> ExportPage:
         naming = _naming(self.table, self.people, person)
@@ -80,6 +95,29 @@ class RowsRenamed:
         renamed = {column: case((column == _named(column, person), instead), else_=column) for column in columns}
         some = _some(self.table, _naming(self.table, self.people, person), most)
         return (await sql_of(unit).connection.execute(update(self.table).where(some).values(renamed))).rowcount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """kernel.datarights.PersonalData that tells in an archive, with the names that a reader knows, what other parts
+    erase. ``rows`` has a column ``id``, different in each."""
+
+    name: str
+    says: str
+    rows: Callable[[UUID], Select[Any]]
+    tables: frozenset[str] = frozenset()
+
+    async def export(self, unit: Transaction, person: UUID, *, after: object | None, most: int) -> ExportPage:
+        rows = self.rows(person).subquery("told")
+        page = select(rows).order_by(rows.c.id).limit(most)
+        if after is not None:
+            page = page.where(rows.c.id > after)
+        found = (await sql_of(unit).connection.execute(page)).all()
+        records = [{column.name: _readable(column, getattr(row, column.name)) for column in rows.c} for row in found]
+        return ExportPage(records, found[-1].id if len(found) == most else None)
+
+    async def erase(self, unit: Transaction, person: UUID, *, most: int) -> int:
+        return 0
 
 
 async def rows_since(
@@ -140,7 +178,7 @@ def _record(row: Row[Any], table: Table, shown: Sequence[str]) -> Record:
     return {name: _readable(table.c[name], getattr(row, name)) for name in shown}
 
 
-def _readable(column: Column[Any], value: Any) -> object:
+def _readable(column: ColumnElement[Any], value: Any) -> object:
     if value is not None and isinstance(column.type, Moment):
         return datetime.fromtimestamp(value, UTC)
     return value

@@ -23,7 +23,7 @@ READERS = 4
 BUSY_SECONDS = 0.25
 
 # FULL: WAL pages are synced before a commit returns, so what was acknowledged survives a power cut.
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON")
 
 OPTIONS: Mapping[Mode, Mapping[str, Any]] = {mode: {} for mode in Mode}
 

@@ -39,10 +39,11 @@ class UserPath(Wire, frozen=True):
 
 
 class UsersQuery(Wire, frozen=True):
-    """``q`` is part of a username, a display name or an e-mail address."""
+    """``q`` are beginnings of words of a username or a display name, or a whole e-mail address."""
 
     q: Annotated[str, Meta(min_length=1, max_length=254)] | None = None
     state: Literal["active", "disabled", "erasing"] | None = None
+    role: Literal["user", "admin"] | None = None
     limit: Limit = 20
     cursor: Cursor | None = None
 
@@ -146,7 +147,11 @@ class Admin:
         self._clock = clock
 
     async def list_users(self, call: Call, query: UsersQuery) -> UserRecordsView:
-        wanted = PeopleFilter(query.q, None if query.state is None else State(query.state))
+        wanted = PeopleFilter(
+            text=query.q,
+            state=None if query.state is None else State(query.state),
+            admins=None if query.role is None else query.role == ADMIN,
+        )
         page = await self._administration.page(wanted, cursor=query.cursor, limit=query.limit)
         return UserRecordsView(items=[_record(item) for item in page.items], next_cursor=page.next_cursor)
 
@@ -218,7 +223,7 @@ def resource(people: People, clock: Clock) -> Resource:
                 access=Access.ADMIN,
                 scope="users:read",
                 limit="default",
-                summary="Accounts, newest first",
+                summary="Accounts: newest first, or those that `q` finds",
                 errors={400: ("bad_cursor",)},
             ),
             Endpoint(

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 
+from adapters.sql.units import sql_of
 from identity.audit import AuditFilter
 from kernel.errors import Malformed
 from kernel.units import Transaction
@@ -148,3 +153,74 @@ def test_no_code_changes_or_removes_an_entry() -> None:
     tree = ast.parse((ROOT / home).read_text())
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert not imported & {"update", "delete", "upsert", "text"}
+
+
+# What no statement may do, whoever sends it; the last but for PostgreSQL.
+REFUSED = (
+    "UPDATE audit_log SET actor = 'eve'",
+    "UPDATE audit_log SET subject = 'eve'",
+    "UPDATE audit_log SET action = 'erased:1'",
+    "UPDATE audit_log SET details = '{}'",
+    "DELETE FROM audit_log",
+)
+
+
+async def entries_stay(here: Bench, *refused: str) -> None:
+    await recorded(here, ("ada", "a1", "bob"))
+    for statement in refused:
+        with pytest.raises(DBAPIError, match="audit log"):
+            await here.platform.database.units.write(partial(_execute, statement=statement))
+    assert await found(here, AuditFilter(actor="ada", subject="bob", action="a1")) == ["a1"]
+    # A pseudonym may take the place of a person.
+    for column in ("actor", "subject"):
+        renaming = f"UPDATE audit_log SET {column} = 'erased:1', details = '{{\"n\":\"erased:1\"}}'"
+        await here.platform.database.units.write(partial(_execute, statement=renaming))
+    assert await found(here, AuditFilter(actor="erased:1", subject="erased:1")) == ["a1"]
+
+
+async def _execute(unit: Transaction, statement: str) -> None:
+    await sql_of(unit).connection.execute(text(statement))
+
+
+async def test_the_database_itself_keeps_entries_as_they_are(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        await entries_stay(here, *REFUSED)
+
+
+async def test_postgresql_keeps_entries_as_they_are(tmp_path: Path, postgres: PostgresService) -> None:
+    async with bench(tmp_path, database_url=postgres.create_database()) as here:
+        await entries_stay(here, *REFUSED, "TRUNCATE audit_log")
+
+
+async def test_an_index_finds_what_is_asked_for(tmp_path: Path) -> None:
+    wanted = {
+        "ix_audit_log_actor_id": AuditFilter(actor="ada", since=1.0, until=2.0),
+        "ix_audit_log_action_id": AuditFilter(action="a1", since=1.0),
+        "ix_audit_log_subject_id": AuditFilter(subject="bob"),
+        "sqlite_autoindex_audit_log_1": AuditFilter(since=1.0, until=2.0),
+    }
+    async with bench(tmp_path) as here:
+        for index, filtered in wanted.items():
+            plan = await plan_of(here, filtered)
+            assert index in plan, plan
+            assert "TEMP B-TREE" not in plan, plan
+            assert "SCAN" not in plan, plan
+
+
+async def plan_of(here: Bench, wanted: AuditFilter) -> str:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    engine = here.platform.database.reads.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    await here.people.audit.page(wanted, cursor=None, limit=20)
+    event.remove(engine, "before_cursor_execute", note)
+    [(statement, parameters)] = [(said, given) for said, given in asked if "audit_log" in said]
+
+    async def explain(unit: Transaction) -> str:
+        rows = await sql_of(unit).connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return " ".join(str(row) for row in rows)
+
+    return await here.platform.database.units.read(explain)

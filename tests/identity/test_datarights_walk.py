@@ -109,6 +109,12 @@ async def test_every_kind_of_job_says_whom_it_names(code: Code, data: DataMap) -
     assert set(NAMED_IN) == {kind for kind, why in data.jobs.items() if re.search("an address|an account", why)}
 
 
+async def test_every_column_goes_into_an_archive_or_says_why_not(data: DataMap) -> None:
+    parts = [part for part in data.in_tables if isinstance(part, RowsAbout | RowsRenamed)]
+    assert {part.name: sorted(part.undecided) for part in parts if part.undecided} == {}
+    assert [part.name for part in parts if part.shown and not part.says] == []
+
+
 async def test_the_account_goes_last(data: DataMap) -> None:
     assert data.parts[-1].name == "account"
 

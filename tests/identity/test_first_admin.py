@@ -12,7 +12,9 @@ import pytest
 from api.serve import serve, welcome_lines
 from config.sections import Identity, Server, Settings
 from identity.administration import ADMIN, Change
-from tests.identity.bench import bench
+from identity.onetime import DAY
+from kernel.errors import Unprocessable
+from tests.identity.bench import Bench, bench
 from tests.services.postgres import PostgresService
 from tests.worlds import PASSWORD, SECRET, Answer, World, world
 
@@ -43,16 +45,35 @@ async def test_the_link_outlives_a_slip_and_says_nothing_to_those_without_it(tmp
         assert (await claim(here, secret, "bob")).status == 201
 
 
-async def test_a_later_link_ends_the_earlier_one_and_none_outlives_a_week(tmp_path: Path) -> None:
+async def every_start_has_the_same_link(one: Bench, other: Bench) -> None:
+    first = one.people.first_admin
+    at_once = await asyncio.gather(*(node.people.first_admin.secret() for node in (one, other, one, other)))
+    old = at_once[0]
+    assert old is not None
+    assert set(at_once) == {old}
+    # Of one that would end within a day nobody should begin to read.
+    one.clock.advance(WEEK - DAY + 1)
+    new = await first.secret()
+    assert new is not None
+    assert new != old
+    with pytest.raises(Unprocessable, match="used before or is too old"):
+        await first.claim(old, email="a@example.org", username="ada", password=PASSWORD)
+    one.clock.advance(WEEK)
+    with pytest.raises(Unprocessable, match="used before or is too old"):
+        await first.claim(new, email="a@example.org", username="ada", password=PASSWORD)
+
+
+async def test_every_node_has_the_same_link_and_none_outlives_a_week(tmp_path: Path) -> None:
     async with bench(tmp_path) as here:
-        first = here.people.first_admin
-        old, new = await first.secret(), await first.secret()
-        assert old is not None
-        assert new is not None
-        here.clock.advance(WEEK)
-        for secret in (old, new):
-            with pytest.raises(Exception, match="used before or is too old"):
-                await first.claim(secret, email="a@example.org", username="ada", password=PASSWORD)
+        await every_start_has_the_same_link(here, here)
+
+
+async def test_nodes_that_start_together_have_the_same_link_on_postgresql(
+    tmp_path: Path, postgres: PostgresService
+) -> None:
+    url = postgres.create_database()
+    async with bench(tmp_path / "one", database_url=url) as one, bench(tmp_path / "two", database_url=url) as two:
+        await every_start_has_the_same_link(one, two)
 
 
 async def test_a_link_is_worth_nothing_once_there_is_an_admin_by_another_way(tmp_path: Path) -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
+from config.sections import Limits
 from tests.identity.lives import Life, lived
+from tests.identity.test_exports import everything_is_in_it
 from tests.identity.traces import Names, everywhere
 from tests.services.postgres import PostgresService
 from tests.services.redis import RedisService
 from tests.worlds import Answer, Caller, Person, World, world
 
-# Says whose it is for thirty seconds; nothing leads from a person to it.
-TICKET = "['identity:ticket:"
+# What ends by itself, and when: the ticket of a socket says for thirty seconds whose it is, a bucket is forgotten when
+# it is full again, and that a session has ended is remembered for as long as a token of it could be shown.
+ENDING = {"identity:ticket:": 30.0, "rate:": 60.0, "identity:session:": 16 * 60.0}
 
 # Whose bodies are no JSON, so that they are asked for by hand.
 PICTURES = {("PUT", "/v1/users/me/avatar"), ("PUT", "/v1/conversations/x/avatar")}
@@ -25,11 +29,21 @@ PICTURES = {("PUT", "/v1/users/me/avatar"), ("PUT", "/v1/conversations/x/avatar"
 # Requests that change something and say nothing about whoever makes them.
 NOT_ABOUT_ANYBODY = {
     ("POST", "/v1/auth/first-admin"): "made by the other admin",
-    ("POST", "/v1/users/me/email/verify"): "what was mailed to a former address is found no more; see the docs",
     ("POST", "/v1/admin/users/{id}/erase"): "the end of a life, not a part of it; tested with erasures",
     ("DELETE", "/v1/users/me"): "the end of a life",
     ("PATCH", "/v1/admin/api-keys/{id}"): "of a key",
 }
+
+
+def many() -> Limits:
+    """Buckets for whoever asks, and none that is empty within a test."""
+    names = [name for name in Limits.__struct_fields__ if name != "enabled"]
+    return Limits(**dict.fromkeys(names, 100_000))
+
+
+def lasting(places: list[str]) -> list[str]:
+    """Without what ends by itself."""
+    return [place for place in places if not any(key in place for key in ENDING)]
 
 
 async def erased(life: Life) -> Answer:
@@ -45,53 +59,79 @@ async def finished(admin: Person, erasure: str) -> Answer:
             assert report.status == 200, report.body
             if report.body["state"] == "finished":
                 return report
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
 
 
 async def test_nothing_mentions_the_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: set[tuple[str, str]] = set()
-    ask = Caller.ask
+    ask, numbers = Caller.ask, count()
 
     async def recording(caller: Caller, method: str, path: str, body: object = None, **headers: str) -> Answer:
         asked.add((method, path.partition("?")[0]))
+        # Each answer is kept for its repetition, also those to others that name zebulon.
+        headers["Idempotency-Key"] = f"request-{next(numbers)}"
         return await ask(caller, method, path, body, **headers)
 
-    monkeypatch.setattr(Caller, "ask", recording)
-    async with world(tmp_path) as here:
+    async with world(tmp_path, limits=many()) as here:
+        monkeypatch.setattr(Caller, "ask", recording)
         life = await lived(here)
+        monkeypatch.setattr(Caller, "ask", ask)
         assert await unused(here, asked | PICTURES) == []
         before = await everywhere(here, life.names)
+        others = await everywhere(here, Names(life.friend.id, ["frieda@"]))
         report = await erased(life)
         assert (await life.zebulon.get("/v1/users/me")).code == "session_ended"
         # What was looked for was there: in each place that is looked at.
         places = {place.split(".")[0].split(":")[0] for place in before}
         assert {place[:16] for place in before} >= {"object: avatars/", "object: exports/"}
-        assert {"accounts", "search_words", "audit_log", "conversation_members", "outbox", "object", "memory"} <= places
-        assert [place for place in await everywhere(here, life.names) if TICKET not in place] == []
+        assert {"accounts", "search_words", "audit_log", "conversation_members", "object", "memory"} <= places
+        assert {place[:8] for place in before} >= {"file out", "file sec", "file obj"}
+        assert any("idempotency:" in key for key in kept_answers(here))
+        assert lasting(await everywhere(here, life.names)) == []
         assert report.body["erased"]["account"] == 1
+        await others_have_what_they_had(here, life, others)
+        await the_audit_log_has_a_pseudonym(life, report.body["pseudonym"])
 
 
-async def test_nothing_in_postgresql_mentions_the_erased(tmp_path: Path, postgres: PostgresService) -> None:
-    async with world(tmp_path, database_url=postgres.create_database()) as here:
-        life = await lived(here)
-        assert any(place.startswith("friendships.") for place in await everywhere(here, life.names))
-        await erased(life)
-        assert [place for place in await everywhere(here, life.names) if TICKET not in place] == []
+def kept_answers(here: World) -> list[str]:
+    return [key for key in here.platform.ephemeral.key_values._table._entries if key.startswith("idempotency:")]  # type: ignore[attr-defined]
 
 
-async def test_nothing_in_redis_mentions_the_erased(tmp_path: Path, redis_server: RedisService) -> None:
+async def others_have_what_they_had(here: World, life: Life, before: list[str]) -> None:
+    after = await everywhere(here, Names(life.friend.id, ["frieda@"]))
+    for table in ("accounts", "sessions", "search_words"):
+        rows = [sorted(place for place in places if place.startswith(f"{table}.")) for places in (before, after)]
+        assert rows[0] == rows[1] != []
+
+
+async def the_audit_log_has_a_pseudonym(life: Life, pseudonym: str) -> None:
+    did = await life.admin.get(f"/v1/admin/audit?actor={pseudonym}&limit=100")
+    assert {"api_key.create", "conversation.mode", "user.erase"} <= {item["action"] for item in did.body["items"]}
+    suffered = await life.admin.get(f"/v1/admin/audit?subject={pseudonym}&limit=100")
+    assert "user.logout" in {item["action"] for item in suffered.body["items"]}
+
+
+async def test_nothing_in_postgresql_and_redis_mentions_the_erased(
+    tmp_path: Path, postgres: PostgresService, redis_server: RedisService
+) -> None:
     redis_server.flush()
-    async with world(tmp_path, redis_url=redis_server.url) as here, Redis.from_url(redis_server.url) as client:
+    stores = {"database_url": postgres.create_database(), "redis_url": redis_server.url}
+    async with world(tmp_path, limits=many(), **stores) as here, Redis.from_url(redis_server.url) as client:
         life = await lived(here)
+        await everything_is_in_it(here, life)
+        assert any(place.startswith("friendships.") for place in await everywhere(here, life.names))
         # They are where we look.
         assert await in_redis(client, Names(life.zebulon.id, ["identity:session:"]))
         await erased(life)
-        assert [place for place in await in_redis(client, life.names) if ":identity:ticket:" not in place] == []
-        assert [place for place in await everywhere(here, life.names) if TICKET not in place] == []
+        assert lasting(await everywhere(here, life.names)) == []
+        left = await in_redis(client, life.names)
+        assert lasting([key for key, _ in left]) == []
+        for key, seconds in left:
+            assert 0 < seconds <= next(most for name, most in ENDING.items() if name in key), key
 
 
-async def in_redis(client: Redis, names: Names) -> list[str]:
-    """Keys that name them, or whose values do."""
+async def in_redis(client: Redis, names: Names) -> list[tuple[str, float]]:
+    """Keys that name them, or whose values do, and for how much longer they are there."""
     reads: dict[str, Callable[[bytes], Awaitable[object]]] = {
         "string": client.get,
         "zset": lambda key: client.zrange(key, 0, -1),
@@ -104,7 +144,7 @@ async def in_redis(client: Redis, names: Names) -> list[str]:
         kind = await client.type(key)
         value = await reads[kind.decode() if isinstance(kind, bytes) else kind](key)
         if names.are_in(key) or names.are_in(value):
-            found.append(f"{key!r}: {value!r}")
+            found.append((repr(key), await client.pttl(key) / 1000))
     return found
 
 

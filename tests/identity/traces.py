@@ -1,14 +1,12 @@
-"""Looking for what still mentions somebody: in every table, object, file and short-lived word, byte by byte."""
+"""Looking for what still mentions somebody: in every table, object, short-lived word and file, byte by byte."""
 
 from __future__ import annotations
 
 import asyncio
 import io
-import sqlite3
 import zipfile
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +22,18 @@ from tests.worlds import World
 
 @dataclass(frozen=True)
 class Names:
-    """What somebody is known by: ids in each of their forms, words in any case."""
+    """What somebody is known by: ids in each of their forms (their own, those of their sessions), words in any case."""
 
     id: UUID
     words: Sequence[str]
+    sessions: Sequence[UUID] = ()
 
     def are_in(self, value: object) -> bool:
         raw = _raw(value)
-        forms = (self.id.bytes, self.id.hex.encode(), str(self.id).encode(), *(word.encode() for word in self.words))
-        return any(form in raw or form in raw.lower() for form in forms)
+        ids = (self.id, *self.sessions)
+        forms = [form for known in ids for form in (known.bytes, known.hex.encode(), str(known).encode())]
+        lower = raw.lower()
+        return any(form in raw or form in lower for form in (*forms, *(word.encode() for word in self.words)))
 
 
 def _raw(value: object) -> bytes:
@@ -45,7 +46,7 @@ async def everywhere(here: World, names: Names) -> list[str]:
     """Places that mention them."""
     return [
         *await _tables(here, names),
-        *await asyncio.to_thread(lambda: [*_message_log(here, names), *_files(here.outbox, names)]),
+        *await asyncio.to_thread(lambda: list(_files(Path(here.platform.settings.server.data_dir), names))),
         *await _objects(here, names),
         *_memory(here, names),
     ]
@@ -63,20 +64,11 @@ async def _tables(here: World, names: Names) -> list[str]:
     return await here.platform.database.units.read(look)
 
 
-def _message_log(here: World, names: Names) -> Iterator[str]:
-    file = Path(here.platform.settings.server.data_dir) / "messages.db"
-    if file.exists():
-        with closing(sqlite3.connect(file)) as log:
-            for (table,) in log.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                for row in log.execute(f"SELECT * FROM {table}"):
-                    if any(names.are_in(value) for value in row):
-                        yield f"message log {table}: {row!r}"
-
-
 def _files(directory: Path, names: Names) -> Iterator[str]:
-    for file in directory.glob("*"):
-        if names.are_in(file.name) or names.are_in(file.read_bytes()):
-            yield f"outbox: {file.read_bytes()!r}"
+    """As whoever has the disk sees them: with what is deleted in databases, and with their logs."""
+    for file in directory.rglob("*"):
+        if names.are_in(file.name) or (file.is_file() and names.are_in(file.read_bytes())):
+            yield f"file {file.relative_to(directory)}"
 
 
 async def _objects(here: World, names: Names) -> list[str]:

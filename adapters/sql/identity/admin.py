@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
-import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, select
 
 from adapters.sql.identity.accounts import ACCOUNTS, account_of
 from adapters.sql.identity.apikeys import API_KEYS
+from adapters.sql.identity.search import found_by
 from adapters.sql.identity.second_factor import FACTORS
 from adapters.sql.identity.sessions import SESSIONS
 from adapters.sql.units import sql_of
 from identity.accounts import Account, State
 from identity.administration import ADMIN, Figures, PeopleFilter, Presence
+from identity.search import Found
 from kernel.ids import floor_at
 from kernel.units import Transaction
 
 DAY = 86400.0
-# Databases agree on what the lower case of a letter is for these alone.
-_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 _a, _s = ACCOUNTS.c, SESSIONS.c
 
 
-class SqlAdmin:
-    """identity.administration.AdminStore."""
+class SqlPeopleLists:
+    """identity.administration.PeopleLists."""
 
-    async def find(
+    async def newest(
         self, unit: Transaction, wanted: PeopleFilter, *, before: UUID | None, most: int
     ) -> Sequence[Account]:
-        query = select(ACCOUNTS).order_by(_a.id.desc()).limit(most)
-        if wanted.text is not None:
-            folded = wanted.text.casefold()
-            query = query.where(
-                or_(
-                    _a.username.contains(folded, autoescape=True),
-                    _a.email.contains(folded, autoescape=True),
-                    func.lower(_a.display_name).contains(wanted.text.translate(_ASCII_LOWER), autoescape=True),
-                )
-            )
-        if wanted.state is not None:
-            query = query.where(_a.state == wanted.state.value)
+        query = select(ACCOUNTS).where(*_such(wanted)).order_by(_a.id.desc()).limit(most)
         if before is not None:
             query = query.where(_a.id < before)
         return [account_of(row) for row in await sql_of(unit).connection.execute(query)]
+
+    async def by_words(
+        self,
+        unit: Transaction,
+        wanted: PeopleFilter,
+        words: Sequence[str],
+        *,
+        after: tuple[str, UUID] | None,
+        most: int,
+    ) -> Sequence[Found]:
+        query = found_by(words, after=after, limit=most).where(*_such(wanted))
+        rows = await sql_of(unit).connection.execute(query)
+        return [Found(row.found_by, account_of(row)) for row in rows]
+
+
+def _such(wanted: PeopleFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.state is not None:
+        yield _a.state == wanted.state.value
+    if wanted.admins is not None:
+        # Admin is the one role an account can be given.
+        yield _a.roles == (ADMIN if wanted.admins else "")
+
+
+class SqlAdmin:
+    """identity.administration.AdminStore."""
 
     async def has_active_admin(self, unit: Transaction, *, besides: UUID) -> bool:
         # Admin is the one role an account can be given, so equality finds it, by its index.

@@ -92,7 +92,7 @@ class SqlErasures:
         await sql_of(unit).connection.execute(update(ERASURES).where(_e.id == erasure.id).values(_values(erasure)))
 
     async def unfinished(self, unit: Transaction, *, before: float) -> list[UUID]:
-        going_on = select(_e.id).where(_e.person.is_not(None), _e.requested_at <= before).order_by(_e.id).limit(1000)
+        going_on = select(_e.id).where(_e.finished_at.is_(None), _e.requested_at <= before).order_by(_e.id).limit(1000)
         return list((await sql_of(unit).connection.execute(going_on)).scalars())
 
 

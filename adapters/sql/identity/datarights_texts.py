@@ -19,6 +19,8 @@ from adapters.sql.jobs_tables import JOBS, State
 from adapters.sql.units import sql_of
 from identity.avatars import DROP_JOB, Drop
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
+from identity.keychanges import NEWS_JOB, News
+from identity.mails import message_ids_of
 from kernel.datarights import NamedObject
 from kernel.mail import Mail
 from kernel.mailqueue import MAIL_JOB
@@ -31,11 +33,12 @@ NAMED_IN: Final[Mapping[str, Callable[[bytes], str]]] = {
     MAIL_JOB: lambda payload: msgspec.msgpack.decode(payload, type=Mail).to,
     FORGOTTEN_PASSWORD_JOB: lambda payload: payload.decode(),
     DROP_JOB: lambda payload: str(msgspec.json.decode(payload, type=Drop).account),
+    NEWS_JOB: lambda payload: str(msgspec.json.decode(payload, type=News).account),
 }
 
 
 class Addresses:
-    """Where mail about somebody goes: their address, also when their account is gone already, and those that links were
+    """What somebody is written to at: their address, also when their account is gone already, and those that links were
     sent to."""
 
     def __init__(self, units: UnitsOfWork) -> None:
@@ -53,7 +56,8 @@ class Addresses:
 
 
 class WaitingJobs:
-    """kernel.datarights.PersonalThings: jobs that carry somebody's address or id, also those that failed for good."""
+    """kernel.datarights.PersonalThings: jobs that carry somebody's address or id or a mail about them, to whatever
+    address it was; also those that failed for good."""
 
     name = "jobs"
 
@@ -66,12 +70,11 @@ class WaitingJobs:
 
     async def erase(self, person: UUID) -> int:
         """Those that run at this moment are waited for: what they do would come after it was looked for."""
-        names = {str(person), *await self._addresses.of(person)}
-        columns, such = [JOBS.c.kind, JOBS.c.payload], JOBS.c.kind.in_(NAMED_IN)
+        names, mails = {str(person), *await self._addresses.of(person)}, message_ids_of(person)
+        columns, such = [JOBS.c.kind, JOBS.c.dedup_key, JOBS.c.payload], JOBS.c.kind.in_(NAMED_IN)
         erased = 0
         async for rows in rows_since(self._units, person, JOBS.c.id, columns, such):
-            # Finished ones have no payload any more.
-            theirs = [row.id for row in rows if row.payload and NAMED_IN[row.kind](row.payload) in names]
+            theirs = [row.id for row in rows if (row.dedup_key or "").startswith(mails) or _named(row) in names]
             erased += await self._remove(theirs)
             while await self._are_running(theirs):
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
@@ -87,12 +90,17 @@ class WaitingJobs:
         return bool(jobs) and await self._units.read(read)
 
     async def _remove(self, jobs: Sequence[UUID]) -> int:
-        gone = delete(JOBS).where(JOBS.c.id.in_(jobs), JOBS.c.state.in_((State.QUEUED, State.DEAD)))
+        gone = delete(JOBS).where(JOBS.c.id.in_(jobs), JOBS.c.state != State.CLAIMED)
 
         async def work(unit: Transaction) -> int:
             return (await sql_of(unit).connection.execute(gone)).rowcount
 
         return await self._units.write(work) if jobs else 0
+
+
+def _named(job: Row[Any]) -> str | None:
+    """Finished ones have no payload any more."""
+    return NAMED_IN[job.kind](job.payload) if job.payload else None
 
 
 class AuditDetails:

@@ -90,6 +90,11 @@ class SqlLinks:
         row = (await sql_of(unit).connection.execute(found)).first()
         return None if row is None else Link(**row._asdict())
 
+    async def of(self, unit: Transaction, account: UUID, purpose: str) -> Link | None:
+        found = select(LINKS).where(_l.account == account, _l.purpose == purpose)
+        row = (await sql_of(unit).connection.execute(found)).first()
+        return None if row is None else Link(**row._asdict())
+
     async def take(self, unit: Transaction, digest: bytes, purpose: str) -> Link | None:
         taken = delete(LINKS).where(_l.digest == digest, _l.purpose == purpose).returning(*_l)
         row = (await sql_of(unit).connection.execute(taken)).first()

@@ -11,20 +11,74 @@ FROM accounts ORDER BY accounts.id DESC
 -- statement: sqlite
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE ((accounts.username LIKE '%' || ? || '%' ESCAPE '/') OR (accounts.email LIKE '%' || ? || '%' ESCAPE '/') OR (lower(accounts.display_name) LIKE '%' || ? || '%' ESCAPE '/')) AND accounts.state = ? AND accounts.id < ? ORDER BY accounts.id DESC
+WHERE accounts.state = ? AND accounts.roles = ? AND accounts.id < ? ORDER BY accounts.id DESC
  LIMIT ? OFFSET ?
 
 -- statement: postgresql
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE ((accounts.username LIKE '%' || $1::VARCHAR COLLATE "C" || '%' ESCAPE '/') OR (accounts.email LIKE '%' || $2::VARCHAR COLLATE "C" || '%' ESCAPE '/') OR (lower(accounts.display_name) LIKE '%' || $3::VARCHAR || '%' ESCAPE '/')) AND accounts.state = $4::VARCHAR COLLATE "C" AND accounts.id < $5::UUID ORDER BY accounts.id DESC
- LIMIT $6::INTEGER
+WHERE accounts.state = $1::VARCHAR COLLATE "C" AND accounts.roles = $2::VARCHAR COLLATE "C" AND accounts.id < $3::UUID ORDER BY accounts.id DESC
+ LIMIT $4::INTEGER
 
 -- statement: cockroachdb
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE ((accounts.username LIKE '%' || $1::VARCHAR || '%' ESCAPE '/') OR (accounts.email LIKE '%' || $2::VARCHAR || '%' ESCAPE '/') OR (lower(accounts.display_name) LIKE '%' || $3::VARCHAR || '%' ESCAPE '/')) AND accounts.state = $4::VARCHAR AND accounts.id < $5::UUID ORDER BY accounts.id DESC
- LIMIT $6::INTEGER
+WHERE accounts.state = $1::VARCHAR AND accounts.roles = $2::VARCHAR AND accounts.id < $3::UUID ORDER BY accounts.id DESC
+ LIMIT $4::INTEGER
+
+-- statement: sqlite
+SELECT search_words.word AS found_by, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM search_words JOIN accounts ON accounts.id = search_words.account
+WHERE search_words.word >= ? AND search_words.word < ? AND NOT (EXISTS (SELECT *
+FROM search_words AS earlier
+WHERE earlier.account = search_words.account AND earlier.word >= ? AND earlier.word < search_words.word)) ORDER BY search_words.word, search_words.account
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql
+SELECT search_words.word AS found_by, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM search_words JOIN accounts ON accounts.id = search_words.account
+WHERE search_words.word >= $1::VARCHAR COLLATE "C" AND search_words.word < $2::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT *
+FROM search_words AS earlier
+WHERE earlier.account = search_words.account AND earlier.word >= $3::VARCHAR COLLATE "C" AND earlier.word < search_words.word)) ORDER BY search_words.word, search_words.account
+ LIMIT $4::INTEGER
+
+-- statement: cockroachdb
+SELECT search_words.word AS found_by, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM search_words JOIN accounts ON accounts.id = search_words.account
+WHERE search_words.word >= $1::VARCHAR AND search_words.word < $2::VARCHAR AND NOT (EXISTS (SELECT *
+FROM search_words AS earlier
+WHERE earlier.account = search_words.account AND earlier.word >= $3::VARCHAR AND earlier.word < search_words.word)) ORDER BY search_words.word, search_words.account
+ LIMIT $4::INTEGER
+
+-- statement: sqlite
+SELECT search_words.word AS found_by, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM search_words JOIN accounts ON accounts.id = search_words.account
+WHERE search_words.word >= ? AND search_words.word < ? AND NOT (EXISTS (SELECT *
+FROM search_words AS earlier
+WHERE earlier.account = search_words.account AND earlier.word >= ? AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
+FROM search_words AS further_0
+WHERE further_0.account = search_words.account AND further_0.word >= ? AND further_0.word < ?)) AND search_words.word >= ? AND (search_words.word > ? OR search_words.account > ?) AND accounts.state = ? ORDER BY search_words.word, search_words.account
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql
+SELECT search_words.word AS found_by, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM search_words JOIN accounts ON accounts.id = search_words.account
+WHERE search_words.word >= $1::VARCHAR COLLATE "C" AND search_words.word < $2::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT *
+FROM search_words AS earlier
+WHERE earlier.account = search_words.account AND earlier.word >= $3::VARCHAR COLLATE "C" AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
+FROM search_words AS further_0
+WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR COLLATE "C" AND further_0.word < $5::VARCHAR COLLATE "C")) AND search_words.word >= $6::VARCHAR COLLATE "C" AND (search_words.word > $7::VARCHAR COLLATE "C" OR search_words.account > $8::UUID) AND accounts.state = $9::VARCHAR COLLATE "C" ORDER BY search_words.word, search_words.account
+ LIMIT $10::INTEGER
+
+-- statement: cockroachdb
+SELECT search_words.word AS found_by, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
+FROM search_words JOIN accounts ON accounts.id = search_words.account
+WHERE search_words.word >= $1::VARCHAR AND search_words.word < $2::VARCHAR AND NOT (EXISTS (SELECT *
+FROM search_words AS earlier
+WHERE earlier.account = search_words.account AND earlier.word >= $3::VARCHAR AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
+FROM search_words AS further_0
+WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR AND further_0.word < $5::VARCHAR)) AND search_words.word >= $6::VARCHAR AND (search_words.word > $7::VARCHAR OR search_words.account > $8::UUID) AND accounts.state = $9::VARCHAR ORDER BY search_words.word, search_words.account
+ LIMIT $10::INTEGER
 
 -- statement: sqlite
 SELECT accounts.id
@@ -131,42 +185,42 @@ WHERE audit_log.actor = $1::VARCHAR AND audit_log.action = $2::VARCHAR AND audit
  LIMIT $6::INTEGER
 
 -- statement: sqlite
-INSERT INTO api_keys (id, name, digest, scopes, rate, created_at, expires_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO api_keys (id, name, digest, scopes, rate, made_by, created_at, expires_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- statement: postgresql
-INSERT INTO api_keys (id, name, digest, scopes, rate, created_at, expires_at, last_used_at) VALUES ($1::UUID, $2::VARCHAR COLLATE "C", $3::BYTEA, $4::VARCHAR COLLATE "C", $5::BIGINT, $6::BIGINT, $7::BIGINT, $8::BIGINT)
+INSERT INTO api_keys (id, name, digest, scopes, rate, made_by, created_at, expires_at, last_used_at) VALUES ($1::UUID, $2::VARCHAR COLLATE "C", $3::BYTEA, $4::VARCHAR COLLATE "C", $5::BIGINT, $6::VARCHAR COLLATE "C", $7::BIGINT, $8::BIGINT, $9::BIGINT)
 
 -- statement: cockroachdb
-INSERT INTO api_keys (id, name, digest, scopes, rate, created_at, expires_at, last_used_at) VALUES ($1::UUID, $2::VARCHAR, $3::BYTEA, $4::VARCHAR, $5::BIGINT, $6::BIGINT, $7::BIGINT, $8::BIGINT)
+INSERT INTO api_keys (id, name, digest, scopes, rate, made_by, created_at, expires_at, last_used_at) VALUES ($1::UUID, $2::VARCHAR, $3::BYTEA, $4::VARCHAR, $5::BIGINT, $6::VARCHAR, $7::BIGINT, $8::BIGINT, $9::BIGINT)
 
 -- statement: sqlite
-SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
 FROM api_keys
 WHERE api_keys.id = ?
 
 -- statement: postgresql, cockroachdb
-SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
 FROM api_keys
 WHERE api_keys.id = $1::UUID
 
 -- statement: sqlite
-SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
 FROM api_keys ORDER BY api_keys.id DESC
  LIMIT ? OFFSET ?
 
 -- statement: postgresql, cockroachdb
-SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
 FROM api_keys ORDER BY api_keys.id DESC
  LIMIT $1::INTEGER
 
 -- statement: sqlite
-SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
 FROM api_keys
 WHERE api_keys.id < ? ORDER BY api_keys.id DESC
  LIMIT ? OFFSET ?
 
 -- statement: postgresql, cockroachdb
-SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
 FROM api_keys
 WHERE api_keys.id < $1::UUID ORDER BY api_keys.id DESC
  LIMIT $2::INTEGER

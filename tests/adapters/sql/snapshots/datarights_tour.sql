@@ -83,18 +83,6 @@ WHERE recovery_codes.account = $1::UUID
  LIMIT $2::INTEGER)
 
 -- statement: sqlite
-SELECT friendships.low, friendships.high, friendships.asker, friendships.accepted, friendships.since
-FROM friendships
-WHERE friendships.low = ? OR friendships.high = ? ORDER BY friendships.low, friendships.high
- LIMIT ? OFFSET ?
-
--- statement: postgresql, cockroachdb
-SELECT friendships.low, friendships.high, friendships.asker, friendships.accepted, friendships.since
-FROM friendships
-WHERE friendships.low = $1::UUID OR friendships.high = $2::UUID ORDER BY friendships.low, friendships.high
- LIMIT $3::INTEGER
-
--- statement: sqlite
 DELETE FROM friendships WHERE (friendships.low, friendships.high) IN (SELECT friendships.low, friendships.high
 FROM friendships
 WHERE friendships.low = ? OR friendships.high = ?
@@ -105,18 +93,6 @@ DELETE FROM friendships WHERE (friendships.low, friendships.high) IN (SELECT fri
 FROM friendships
 WHERE friendships.low = $1::UUID OR friendships.high = $2::UUID
  LIMIT $3::INTEGER)
-
--- statement: sqlite
-SELECT blocks.blocker, blocks.blocked, blocks.created_at
-FROM blocks
-WHERE blocks.blocker = ? ORDER BY blocks.blocker, blocks.blocked
- LIMIT ? OFFSET ?
-
--- statement: postgresql, cockroachdb
-SELECT blocks.blocker, blocks.blocked, blocks.created_at
-FROM blocks
-WHERE blocks.blocker = $1::UUID ORDER BY blocks.blocker, blocks.blocked
- LIMIT $2::INTEGER
 
 -- statement: sqlite
 DELETE FROM blocks WHERE (blocks.blocker, blocks.blocked) IN (SELECT blocks.blocker, blocks.blocked
@@ -155,13 +131,13 @@ WHERE search_words.account = $1::UUID
  LIMIT $2::INTEGER)
 
 -- statement: sqlite
-SELECT key_devices.account, key_devices.device_id, key_devices.identity_key, key_devices.signed_key_id, key_devices.signed_key, key_devices.signature, key_devices.created_at, key_devices.rotated_at
+SELECT key_devices.account, key_devices.device_id, key_devices.identity_key, key_devices.signed_key_id, key_devices.signed_key, key_devices.signature, key_devices.created_at, key_devices.rotated_at, key_devices.handed, key_devices.given
 FROM key_devices
 WHERE key_devices.account = ? ORDER BY key_devices.account, key_devices.device_id
  LIMIT ? OFFSET ?
 
 -- statement: postgresql, cockroachdb
-SELECT key_devices.account, key_devices.device_id, key_devices.identity_key, key_devices.signed_key_id, key_devices.signed_key, key_devices.signature, key_devices.created_at, key_devices.rotated_at
+SELECT key_devices.account, key_devices.device_id, key_devices.identity_key, key_devices.signed_key_id, key_devices.signed_key, key_devices.signature, key_devices.created_at, key_devices.rotated_at, key_devices.handed, key_devices.given
 FROM key_devices
 WHERE key_devices.account = $1::UUID ORDER BY key_devices.account, key_devices.device_id
  LIMIT $2::INTEGER
@@ -179,13 +155,13 @@ WHERE key_devices.account = $1::UUID
  LIMIT $2::INTEGER)
 
 -- statement: sqlite
-SELECT one_time_keys.account, one_time_keys.device_id, one_time_keys.key_id, one_time_keys.public_key, one_time_keys.handed_at
+SELECT one_time_keys.account, one_time_keys.device_id, one_time_keys.key_id, one_time_keys.public_key, one_time_keys.position
 FROM one_time_keys
 WHERE one_time_keys.account = ? ORDER BY one_time_keys.account, one_time_keys.device_id, one_time_keys.key_id
  LIMIT ? OFFSET ?
 
 -- statement: postgresql, cockroachdb
-SELECT one_time_keys.account, one_time_keys.device_id, one_time_keys.key_id, one_time_keys.public_key, one_time_keys.handed_at
+SELECT one_time_keys.account, one_time_keys.device_id, one_time_keys.key_id, one_time_keys.public_key, one_time_keys.position
 FROM one_time_keys
 WHERE one_time_keys.account = $1::UUID ORDER BY one_time_keys.account, one_time_keys.device_id, one_time_keys.key_id
  LIMIT $2::INTEGER
@@ -335,6 +311,42 @@ WHERE audit_log.actor = $5::VARCHAR OR audit_log.subject = $6::VARCHAR
  LIMIT $7::INTEGER)
 
 -- statement: sqlite
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+FROM api_keys
+WHERE api_keys.made_by = ? ORDER BY api_keys.id
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+FROM api_keys
+WHERE api_keys.made_by = $1::VARCHAR COLLATE "C" ORDER BY api_keys.id
+ LIMIT $2::INTEGER
+
+-- statement: cockroachdb
+SELECT api_keys.id, api_keys.name, api_keys.digest, api_keys.scopes, api_keys.rate, api_keys.made_by, api_keys.created_at, api_keys.expires_at, api_keys.last_used_at
+FROM api_keys
+WHERE api_keys.made_by = $1::VARCHAR ORDER BY api_keys.id
+ LIMIT $2::INTEGER
+
+-- statement: sqlite
+UPDATE api_keys SET made_by=CASE WHEN (api_keys.made_by = ?) THEN ? ELSE api_keys.made_by END WHERE api_keys.id IN (SELECT api_keys.id
+FROM api_keys
+WHERE api_keys.made_by = ?
+ LIMIT ? OFFSET ?)
+
+-- statement: postgresql
+UPDATE api_keys SET made_by=CASE WHEN (api_keys.made_by = $1::VARCHAR COLLATE "C") THEN $2::VARCHAR ELSE api_keys.made_by END WHERE api_keys.id IN (SELECT api_keys.id
+FROM api_keys
+WHERE api_keys.made_by = $3::VARCHAR COLLATE "C"
+ LIMIT $4::INTEGER)
+
+-- statement: cockroachdb
+UPDATE api_keys SET made_by=CASE WHEN (api_keys.made_by = $1::VARCHAR) THEN $2::VARCHAR ELSE api_keys.made_by END WHERE api_keys.id IN (SELECT api_keys.id
+FROM api_keys
+WHERE api_keys.made_by = $3::VARCHAR
+ LIMIT $4::INTEGER)
+
+-- statement: sqlite
 UPDATE erasures SET asked_by=CASE WHEN (erasures.asked_by = ?) THEN ? ELSE erasures.asked_by END WHERE erasures.id IN (SELECT erasures.id
 FROM erasures
 WHERE erasures.asked_by = ?
@@ -353,19 +365,57 @@ WHERE erasures.asked_by = $3::VARCHAR
  LIMIT $4::INTEGER)
 
 -- statement: sqlite
-SELECT conversation_members.conversation, conversation_members.person, conversation_members.role, conversation_members.joined_at, conversation_members.last_read
+SELECT last_seen.account, last_seen.at
+FROM last_seen
+WHERE last_seen.account = ? ORDER BY last_seen.account
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql, cockroachdb
+SELECT last_seen.account, last_seen.at
+FROM last_seen
+WHERE last_seen.account = $1::UUID ORDER BY last_seen.account
+ LIMIT $2::INTEGER
+
+-- statement: sqlite
+DELETE FROM last_seen WHERE last_seen.account IN (SELECT last_seen.account
+FROM last_seen
+WHERE last_seen.account = ?
+ LIMIT ? OFFSET ?)
+
+-- statement: postgresql, cockroachdb
+DELETE FROM last_seen WHERE last_seen.account IN (SELECT last_seen.account
+FROM last_seen
+WHERE last_seen.account = $1::UUID
+ LIMIT $2::INTEGER)
+
+-- statement: sqlite
+SELECT told.id, told.kind, told.title, told.mode
+FROM (SELECT conversations.id AS id, conversations.kind AS kind, conversations.title AS title, conversations.mode AS mode
+FROM conversations JOIN conversation_members ON conversation_members.conversation = conversations.id
+WHERE conversation_members.person = ?) AS told ORDER BY told.id
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql, cockroachdb
+SELECT told.id, told.kind, told.title, told.mode
+FROM (SELECT conversations.id AS id, conversations.kind AS kind, conversations.title AS title, conversations.mode AS mode
+FROM conversations JOIN conversation_members ON conversation_members.conversation = conversations.id
+WHERE conversation_members.person = $1::UUID) AS told ORDER BY told.id
+ LIMIT $2::INTEGER
+
+-- statement: sqlite
+SELECT conversation_members.conversation, conversation_members.person, conversation_members.role, conversation_members.joined_at, conversation_members.last_read, conversation_members.seen
 FROM conversation_members
 WHERE conversation_members.person = ? ORDER BY conversation_members.conversation, conversation_members.person
  LIMIT ? OFFSET ?
 
 -- statement: postgresql
-SELECT conversation_members.conversation, conversation_members.person, conversation_members.role, conversation_members.joined_at, conversation_members.last_read
+SELECT conversation_members.conversation, conversation_members.person, conversation_members.role, conversation_members.joined_at, conversation_members.last_read, conversation_members.seen
 FROM conversation_members
 WHERE conversation_members.person = $1::UUID ORDER BY conversation_members.conversation, conversation_members.person
  LIMIT $2::INTEGER
 
 -- statement: cockroachdb
-SELECT conversation_members.conversation, conversation_members.person, conversation_members."role", conversation_members.joined_at, conversation_members.last_read
+SELECT conversation_members.conversation, conversation_members.person, conversation_members."role", conversation_members.joined_at, conversation_members.last_read, conversation_members.seen
 FROM conversation_members
 WHERE conversation_members.person = $1::UUID ORDER BY conversation_members.conversation, conversation_members.person
  LIMIT $2::INTEGER
@@ -404,6 +454,30 @@ WHERE conversation_invites.created_by = ?
 DELETE FROM conversation_invites WHERE conversation_invites.id IN (SELECT conversation_invites.id
 FROM conversation_invites
 WHERE conversation_invites.created_by = $1::UUID
+ LIMIT $2::INTEGER)
+
+-- statement: sqlite
+SELECT conversation_bans.conversation, conversation_bans.person, conversation_bans.banned_at
+FROM conversation_bans
+WHERE conversation_bans.person = ? ORDER BY conversation_bans.conversation, conversation_bans.person
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql, cockroachdb
+SELECT conversation_bans.conversation, conversation_bans.person, conversation_bans.banned_at
+FROM conversation_bans
+WHERE conversation_bans.person = $1::UUID ORDER BY conversation_bans.conversation, conversation_bans.person
+ LIMIT $2::INTEGER
+
+-- statement: sqlite
+DELETE FROM conversation_bans WHERE (conversation_bans.conversation, conversation_bans.person) IN (SELECT conversation_bans.conversation, conversation_bans.person
+FROM conversation_bans
+WHERE conversation_bans.person = ?
+ LIMIT ? OFFSET ?)
+
+-- statement: postgresql, cockroachdb
+DELETE FROM conversation_bans WHERE (conversation_bans.conversation, conversation_bans.person) IN (SELECT conversation_bans.conversation, conversation_bans.person
+FROM conversation_bans
+WHERE conversation_bans.person = $1::UUID
  LIMIT $2::INTEGER)
 
 -- statement: sqlite
@@ -506,13 +580,13 @@ FROM one_time_links
 WHERE one_time_links.account = $3::UUID AND one_time_links.about != $4::VARCHAR
 
 -- statement: sqlite
-SELECT jobs.id, jobs.kind, jobs.payload
+SELECT jobs.id, jobs.kind, jobs.dedup_key, jobs.payload
 FROM jobs
 WHERE jobs.id > ? AND jobs.kind IN (__[POSTCOMPILE_kind_1]) ORDER BY jobs.id
  LIMIT ? OFFSET ?
 
 -- statement: postgresql, cockroachdb
-SELECT jobs.id, jobs.kind, jobs.payload
+SELECT jobs.id, jobs.kind, jobs.dedup_key, jobs.payload
 FROM jobs
 WHERE jobs.id > $1::UUID AND jobs.kind IN (__[POSTCOMPILE_kind_1]) ORDER BY jobs.id
  LIMIT $2::INTEGER
@@ -604,12 +678,12 @@ UPDATE erasures SET id=$1::UUID, person=$2::UUID, address=$3::VARCHAR, pseudonym
 -- statement: sqlite
 SELECT erasures.id
 FROM erasures
-WHERE erasures.person IS NOT NULL AND erasures.requested_at <= ? ORDER BY erasures.id
+WHERE erasures.finished_at IS NULL AND erasures.requested_at <= ? ORDER BY erasures.id
  LIMIT ? OFFSET ?
 
 -- statement: postgresql, cockroachdb
 SELECT erasures.id
 FROM erasures
-WHERE erasures.person IS NOT NULL AND erasures.requested_at <= $1::BIGINT ORDER BY erasures.id
+WHERE erasures.finished_at IS NULL AND erasures.requested_at <= $1::BIGINT ORDER BY erasures.id
  LIMIT $2::INTEGER
 
