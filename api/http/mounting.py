@@ -21,6 +21,8 @@ from api.http.wire import can_be_kept, parse_json, read_query, read_value
 from kernel.errors import Malformed, NotFound, TimedOut, TooLarge, Unprocessable, UnsupportedMediaType
 
 JSON = "application/json"
+# What many clients send where there is nothing to say.
+_NOTHING = b"{}"
 
 _encoder = msgspec.json.Encoder()
 # What the pipeline would add to each answer, here once for all of them.
@@ -70,7 +72,7 @@ class MountedEndpoint:
         if shape.body is not None:
             left_out = not body and not shape.body_required
             arguments["body"] = None if left_out else self._body_value(request, body, shape.body)
-        elif body:
+        elif body and body.strip() != _NOTHING:
             raise Malformed("This request takes no body.", code="unexpected_body")
         result = await self.endpoint.handler(Call(request, context), **arguments)
         return self._reply(result)
