@@ -81,7 +81,7 @@ async def test_a_created_note_can_be_read_and_deleted() -> None:
         async with server.client.get(location) as answer:
             assert (await answer.json())["title"] == "für Ünï😀"
         async with server.client.delete(location) as answer:
-            assert answer.status == 200
+            assert answer.status == 204
         async with server.client.get(location) as answer:
             assert answer.status == 404
 
@@ -203,7 +203,7 @@ async def test_a_preflight_is_answered_or_refused_with_a_reason() -> None:
     asking = {"Access-Control-Request-Method": "POST", "Origin": "https://app.example.org"}
     async with running(server=Server(port=0, allowed_origins=("https://app.example.org",))) as server:
         async with server.client.options("/v1/notes", headers=asking) as answer:
-            assert answer.status == 200
+            assert answer.status == 204
             assert "POST" in answer.headers["Access-Control-Allow-Methods"]
             assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example.org"
         async with server.client.options("/v1/notes", headers=asking | {"Origin": "https://evil.example"}) as answer:
