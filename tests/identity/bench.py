@@ -3,6 +3,7 @@ quickly."""
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b32decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +27,7 @@ from identity.totp import PERIOD_SECONDS, hotp, step_at
 from kernel.metrics import Metrics
 from kernel.units import Transaction
 from tests.clocks import VirtualClock
-from tests.worlds import PASSWORD, SECRET
+from tests.worlds import PASSWORD, SECRET, _furnish
 
 ADDRESS = "192.0.2.7"
 
@@ -78,8 +79,11 @@ async def bench(
     folder: Path, *, database_url: str = "", redis_url: str = "", identity: Identity | None = None
 ) -> AsyncIterator[Bench]:
     clock = VirtualClock()
+    data = folder / "data"
+    if not database_url and not data.exists():
+        await asyncio.to_thread(_furnish, data)
     settings = Settings(
-        server=Server(port=0, data_dir=str(folder / "data")),
+        server=Server(port=0, data_dir=str(data)),
         identity=identity or Identity(),
         database=Database(url=Secret(database_url)),
         redis=Redis(url=Secret(redis_url)),

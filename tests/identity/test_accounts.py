@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from config.sections import Identity
-from identity.accounts import Account
+from identity.accounts import Account, State
 from identity.mails import AccountMails
 from identity.onetime import DAY
 from kernel.errors import Conflict, Unprocessable
@@ -107,6 +107,11 @@ async def test_a_link_is_good_for_a_day_and_for_the_address_it_was_mailed_to(tmp
             await here.people.accounts.verify_email(secrets[1])
         assert caught.value.code == "invalid_link"
         assert (await here.people.accounts.get(ada.id)).email_verified_at is None
+        await here.people.accounts.resend_verification(ada.id)
+        await here.set_state(ada.id, State.ERASING)
+        with pytest.raises(Unprocessable) as caught:
+            await here.people.accounts.verify_email(secrets[2])
+        assert caught.value.code == "invalid_link"
 
 
 async def registered_with_links(accounts: object, secrets: list[str]) -> Account:

@@ -31,7 +31,7 @@ from tests.clocks import MovableClock
 from tests.identity.mailbox import mails_to, told
 from tests.identity.test_second_factor import turned_on
 from tests.services.postgres import PostgresService
-from tests.worlds import Answer, Caller, Person, World, world
+from tests.worlds import PASSWORD, Answer, Caller, Person, World, world
 
 NEW = "quite-another-phrase"
 Result = TypeVar("Result")
@@ -431,6 +431,17 @@ async def test_how_often_one_may_ask_is_bounded_for_an_address_wherever_it_comes
         assert [await ask(here.stranger, "a@example.org") for _ in range(6)] == [204] * 5 + [429]
         # Who is signed in is counted by themselves.
         assert [await ask(ada, address) for address in (" A@example.org", "b@example.org")] == [429, 204]
+
+
+async def test_however_many_ask_for_an_address_it_gets_few_mails(tmp_path: Path) -> None:
+    async with world(tmp_path, limits=Limits(register=100)) as here:
+        spellings = ("new@example.org", " New@example.org", "NEW@EXAMPLE.ORG")
+        answers = [
+            await person.post("/v1/users/me/email", {"email": spelling, "password": PASSWORD})
+            for person in await here.people("ada", "bob")
+            for spelling in spellings
+        ]
+        assert [answer.status for answer in answers] == [204] * 5 + [429]
 
 
 @asynccontextmanager
