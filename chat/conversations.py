@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from chat import texts
+from chat.doors import require_reachable
 from chat.membership import Action, Member, Role
 from chat.mode import UNCHANGED, Features, Mode, Policy, Wish, wished
 from chat.news import News, Newsroom
@@ -16,7 +17,7 @@ from chat.records import DIRECT_MEMBERS, Conversation, Kind, Listed, pair_of
 from chat.seats import no_conversation, seat_for
 from kernel.clock import Clock
 from kernel.cursors import Page
-from kernel.errors import Conflict, FieldError, Unprocessable
+from kernel.errors import Conflict
 from kernel.ids import IdGenerator
 from kernel.units import Transaction, UnitsOfWork
 
@@ -91,7 +92,7 @@ class Conversations:
         pair = pair_of(person, other)
 
         async def find(unit: Transaction) -> Listed | None:
-            await self._require_reachable(unit, person, frozenset({other}))
+            await require_reachable(self._people, unit, person, frozenset({person, other}))
             return await self._lists.between(unit, pair, person)
 
         # Nearly always it is there, and reading disturbs nobody.
@@ -132,7 +133,7 @@ class Conversations:
         others = plan.others - {person}
 
         async def make(unit: Transaction, news: News) -> Listed | None:
-            await self._require_reachable(unit, person, others)
+            await require_reachable(self._people, unit, person, others | {person})
             await self._store.add(unit, conversation)
             await self._admit(
                 unit, news, conversation, {person: Role.OWNER, **dict.fromkeys(sorted(others), Role.MEMBER)}
@@ -208,25 +209,11 @@ class Conversations:
                 details={"to": conversation.mode.value, "version": "1", "way": "created"},
             )
 
-    async def _require_reachable(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> None:
-        require_all_reachable(others, await self._people.reachable(unit, person, others))
-
     async def _admit(self, unit: Transaction, news: News, conversation: Conversation, roles: dict[UUID, Role]) -> None:
         now = self._clock.now()
         seated = [Member(conversation.id, person, role, now) for person, role in roles.items()]
         await self._members.add(unit, conversation.id, seated)
         news.add(roles, conversation.id, "created", kind=conversation.kind.value, mode=conversation.mode.value)
-
-
-def require_all_reachable(wanted: frozenset[UUID], reachable: frozenset[UUID]) -> None:
-    """The same answer whether somebody is not there, was disabled, or has blocked whoever asks."""
-    missing = sorted(wanted - reachable)
-    if missing:
-        raise Unprocessable(
-            "Some of these people cannot be reached by you.",
-            code="participant_unavailable",
-            fields=[FieldError("participant_ids", f"{person} cannot be reached by you") for person in missing[:20]],
-        )
 
 
 def _new(identifier: UUID, kind: Kind, now: float, *, pair: bytes | None = None, retention: int | None) -> Conversation:
@@ -248,6 +235,7 @@ def _new(identifier: UUID, kind: Kind, now: float, *, pair: bytes | None = None,
         max_members=DIRECT_MEMBERS,
         member_count=0,
         created_at=now,
+        active_at=now,
     )
 
 

@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Sequence
 from uuid import UUID
 
+from chat.doors import Doors
 from chat.members import Members
 from chat.membership import Action
+from chat.mode import Mode
 from chat.news import News, Newsroom
 from chat.ports import ConversationLists, ConversationStore, InviteStore, MemberLists
 from chat.records import Conversation, Invite, Listed
@@ -39,6 +41,7 @@ class Invites:
         member_lists: MemberLists,
         invites: InviteStore,
         members: Members,
+        doors: Doors,
         ids: IdGenerator,
         clock: Clock,
     ) -> None:
@@ -49,6 +52,7 @@ class Invites:
         self._member_lists = member_lists
         self._invites = invites
         self._members = members
+        self._doors = doors
         self._ids = ids
         self._clock = clock
 
@@ -101,20 +105,23 @@ class Invites:
         await self._units.write(work)
 
     async def preview(self, person: UUID, secret: str) -> Listed:
-        """What an invite leads to, and in which mode, before one goes in. Raises Unprocessable ``invalid_invite``."""
+        """What an invite leads to, and in which mode, before one goes in. Raises Unprocessable ``invalid_invite``, and
+        as ``Doors.require_open``."""
 
         async def look(unit: Transaction) -> Listed:
             invite, found = await self._opened(unit, secret)
             seated = await self._lists.one(unit, found.id, person)
-            if seated is None and not invite.is_good(self._clock.now()):
-                raise _invalid()
+            if seated is None:
+                if not invite.is_good(self._clock.now()):
+                    raise _invalid()
+                await self._doors.require_open(unit, found.id, person)
             return seated or Listed(found, None)
 
         return await self._units.read(look)
 
-    async def join(self, person: UUID, secret: str, *, conversation: UUID | None = None) -> Listed:
+    async def join(self, person: UUID, secret: str, *, seen: Mode | None, conversation: UUID | None = None) -> Listed:
         """Use an invite, if need be only one to ``conversation``; whoever is there already uses nothing up. Raises
-        Unprocessable ``invalid_invite``, Conflict ``conversation_full``."""
+        Unprocessable ``invalid_invite``, and as ``Members.enter_alone``."""
 
         async def work(unit: Transaction, news: News) -> Listed | None:
             invite, found = await self._opened(unit, secret)
@@ -123,7 +130,7 @@ class Invites:
             if await self._member_lists.get(unit, found.id, person) is None:
                 if not await self._invites.use(unit, invite.id, self._clock.now()):
                     raise _invalid()
-                await self._members.enter_alone(unit, news, found, person)
+                await self._members.enter_alone(unit, news, found, person, seen=seen)
             return await self._lists.one(unit, found.id, person)
 
         joined = await self._newsroom.write(work)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from chat.conversations import require_all_reachable
 from chat.departure import Departure
+from chat.doors import Doors
 from chat.membership import Action, Member, Role, require
+from chat.mode import Mode, require_known
 from chat.news import News, Newsroom
-from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, MemberStore, Reach
+from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, MemberStore
 from chat.positions import page_of, place_of
 from chat.records import Conversation, Face, Listed
 from chat.seats import no_conversation, seat_for
@@ -33,7 +34,7 @@ class Members:
         lists: ConversationLists,
         members: MemberStore,
         member_lists: MemberLists,
-        people: Reach,
+        doors: Doors,
         departure: Departure,
         audit: Audit,
         clock: Clock,
@@ -44,7 +45,7 @@ class Members:
         self._lists = lists
         self._members = members
         self._member_lists = member_lists
-        self._people = people
+        self._doors = doors
         self._departure = departure
         self._audit = audit
         self._clock = clock
@@ -62,20 +63,21 @@ class Members:
 
     async def add(self, conversation: UUID, person: UUID, others: frozenset[UUID]) -> Sequence[Participant]:
         """All of ``others`` as they are now; whoever was there already stays as they were. Raises NotFound, Forbidden,
-        Unprocessable ``participant_unavailable`` or ``direct_conversation``, Conflict ``conversation_full``."""
+        Unprocessable ``participant_unavailable`` or ``direct_conversation``, Conflict ``conversation_full`` or
+        ``participant_banned``."""
 
         async def work(unit: Transaction, news: News) -> Sequence[Participant]:
             seat = await seat_for(self._store, unit, conversation, person, Action.ADD)
             wanted = others - {person}
-            require_all_reachable(wanted, await self._people.reachable(unit, person, wanted))
+            await self._doors.require_bringable(unit, conversation, person, wanted)
             await self._enter(unit, news, seat.conversation, wanted, by=person)
             return await self._member_lists.faces(unit, conversation, others)
 
         return await self._newsroom.write(work)
 
-    async def join(self, conversation: UUID, person: UUID) -> Listed:
-        """A public group; to be there already is as good. Raises NotFound for what is not public, and where its owner
-        and ``person`` have blocked one another; Conflict ``conversation_full``."""
+    async def join(self, conversation: UUID, person: UUID, *, seen: Mode | None) -> Listed:
+        """A public group; to be there already is as good. Raises NotFound for what is not public, and as
+        ``enter_alone``."""
 
         async def work(unit: Transaction, news: News) -> Listed | None:
             found = await self._store.get(unit, conversation)
@@ -83,7 +85,7 @@ class Members:
             if seated is None:
                 if found is None or not found.is_public:
                     raise no_conversation()
-                await self.enter_alone(unit, news, found, person)
+                await self.enter_alone(unit, news, found, person, seen=seen)
             return await self._lists.one(unit, conversation, person)
 
         joined = await self._newsroom.write(work)
@@ -91,12 +93,13 @@ class Members:
             raise no_conversation()
         return joined
 
-    async def enter_alone(self, unit: Transaction, news: News, conversation: Conversation, person: UUID) -> None:
-        """Somebody comes by their own will. Raises NotFound where the owner and they have blocked one another."""
-        members = await self._member_lists.all(unit, conversation.id)
-        owners = frozenset(member.person for member in members if member.role is Role.OWNER)
-        if await self._people.blocked(unit, person, owners):
-            raise no_conversation()
+    async def enter_alone(
+        self, unit: Transaction, news: News, conversation: Conversation, person: UUID, *, seen: Mode | None
+    ) -> None:
+        """Somebody comes by their own will, into what they take to be ``seen``. Raises as ``Doors.require_open`` and
+        Conflict ``mode_not_accepted`` or ``conversation_full``."""
+        await self._doors.require_open(unit, conversation.id, person)
+        require_known(conversation.mode, seen=seen)
         await self._enter(unit, news, conversation, frozenset({person}), by=person)
 
     async def remove(self, conversation: UUID, person: UUID, other: UUID) -> None:

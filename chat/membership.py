@@ -67,13 +67,15 @@ SUCCESSION: Final = (Role.ADMIN, Role.MEMBER)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """``last_read`` is the id of the last message they have seen."""
+    """``last_read`` is the id of the last message they have seen, ``seen`` how many there had been by then. What was
+    said before somebody came counts as seen."""
 
     conversation: UUID
     person: UUID
     role: Role
     joined_at: float
     last_read: UUID | None = None
+    seen: int = 0
 
 
 def may(actor: Role, action: Action) -> bool:

@@ -7,7 +7,8 @@ Secure is the default and needs nobody's consent. Intelligent lets the server re
   alone, so whoever came afterwards could read it; being made stricter is possible at any time.
 - A round of consent is open for a day. One refusal ends it. Whoever joins meanwhile is asked too; whoever leaves is no
   longer asked. When somebody is put out, or the proposer leaves, the round ends: nobody is removed to make the others
-  unanimous.
+  unanimous. It ends too when somebody who may asks for Secure.
+- Whoever comes into an Intelligent conversation by themselves says that they know.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Self
 from uuid import UUID
 
-from kernel.errors import Conflict, FieldError, Unprocessable
+from kernel.errors import Conflict, FieldError, RateLimited, Unprocessable
 
 ROUND_LIFETIME = 86400.0
+# Questions and decisions to turn a conversation Intelligent: each is told to all members and kept.
+MOST_ROUNDS_A_DAY = 20
 
 
 class Mode(Enum):
@@ -48,6 +52,18 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True)
+class ModeState:
+    """``version`` grows with every change of the mode."""
+
+    features: Features
+    version: int
+
+    @property
+    def mode(self) -> Mode:
+        return self.features.mode
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What somebody asks for; None leaves it as it is. ``is_e2ee_enabled`` is another way to name the mode."""
 
@@ -55,6 +71,11 @@ class Wish:
     is_e2ee_enabled: bool | None = None
     ai_enabled: bool | None = None
     recording_enabled: bool | None = None
+
+    @property
+    def is_for_secure(self) -> bool:
+        """In so many words."""
+        return self.mode is Mode.SECURE or self.is_e2ee_enabled is True
 
 
 UNCHANGED = Wish()
@@ -89,6 +110,26 @@ def may_become(policy: Policy, *, members: int) -> bool:
     return policy is Policy.ALL_CONSENT or members <= 1
 
 
+def require_known(mode: Mode, *, seen: Mode | None) -> None:
+    """Somebody wants to come into a conversation that they take to be as they have ``seen``. Raises Conflict
+    ``mode_not_accepted``."""
+    if mode is Mode.INTELLIGENT and seen is not Mode.INTELLIGENT:
+        raise Conflict(
+            'This conversation is Intelligent: the server may read it. Send `"mode": "intelligent"` to come in.',
+            code="mode_not_accepted",
+        )
+
+
+def require_seldom(lately: int) -> None:
+    """``lately``: rounds of the last day. Raises RateLimited ``too_many_proposals``."""
+    if lately >= MOST_ROUNDS_A_DAY:
+        raise RateLimited(
+            f"This conversation is turned Intelligent, or asked about it, at most {MOST_ROUNDS_A_DAY} times a day.",
+            code="too_many_proposals",
+            retry_after=3600.0,
+        )
+
+
 class RoundState(Enum):
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -106,9 +147,9 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """A question to all members, and what they answered. It is kept after its end as the record of who consented.
-    ``proposed_by`` is None once that account was erased, which ends an open round."""
+class Question:
+    """What all members are asked. It is kept after its end as the record of who consented. ``proposed_by`` is None once
+    that account was erased, which ends an open one."""
 
     id: UUID
     conversation: UUID
@@ -118,13 +159,27 @@ class Round:
     expires_at: float
     state: RoundState = RoundState.OPEN
     ended_at: float | None = None
-    answers: Mapping[UUID, Answer] = field(default_factory=dict)
 
-    def at(self, now: float) -> Round:
+    def at(self, now: float) -> Self:
         """As it is by now: a question nobody settled in time is over."""
         if self.state is RoundState.OPEN and now >= self.expires_at:
             return replace(self, state=RoundState.EXPIRED, ended_at=self.expires_at)
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class Round(Question):
+    """With what was answered."""
+
+    answers: Mapping[UUID, Answer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many said what."""
+
+    consents: int = 0
+    refusals: int = 0
 
 
 def proposed(identifier: UUID, conversation: UUID, *, mode: Mode, by: UUID, now: float) -> Round:

@@ -7,8 +7,8 @@ from typing import Protocol
 from uuid import UUID
 
 from chat.membership import Member, Role
-from chat.mode import Round
-from chat.records import Conversation, Face, Invite, Listed, Seat
+from chat.mode import ModeState, Question, Round, Tally
+from chat.records import Ban, Conversation, Face, Invite, Listed, Seat
 from kernel.units import Transaction
 
 
@@ -67,6 +67,10 @@ class MemberStore(Protocol):
 class MemberLists(Protocol):
     async def get(self, unit: Transaction, conversation: UUID, person: UUID) -> Member | None: ...
 
+    async def owner(self, unit: Transaction, conversation: UUID) -> UUID | None:
+        """None for a direct conversation."""
+        ...
+
     async def all(self, unit: Transaction, conversation: UUID) -> Sequence[Member]: ...
 
     async def page(
@@ -99,9 +103,28 @@ class InviteStore(Protocol):
     async def remove(self, unit: Transaction, conversation: UUID, invite: UUID) -> bool: ...
 
 
+class BanStore(Protocol):
+    async def add(self, unit: Transaction, ban: Ban, *, most: int) -> bool:
+        """False when it was there already. Invites that the banned one made to the conversation are gone. Raises
+        Unprocessable ``too_many_bans`` beyond ``most`` of a conversation."""
+        ...
+
+    async def remove(self, unit: Transaction, conversation: UUID, person: UUID) -> bool: ...
+
+    async def among(self, unit: Transaction, conversation: UUID, people: Collection[UUID]) -> frozenset[UUID]:
+        """Those of ``people`` who are banned."""
+        ...
+
+    async def page(
+        self, unit: Transaction, conversation: UUID, *, before: tuple[float, UUID] | None, most: int
+    ) -> Sequence[tuple[Ban, Face]]:
+        """The latest first."""
+        ...
+
+
 class RoundStore(Protocol):
     async def add(self, unit: Transaction, asked: Round) -> None:
-        """There is at most one open round in a conversation."""
+        """There is at most one open round in a conversation: of two units that begin one, one is run again."""
         ...
 
     async def put(self, unit: Transaction, asked: Round, *, before: Round) -> None:
@@ -114,8 +137,43 @@ class RoundStore(Protocol):
 
     async def get(self, unit: Transaction, conversation: UUID, identifier: UUID) -> Round | None: ...
 
-    async def page(self, unit: Transaction, conversation: UUID, *, before: UUID | None, most: int) -> Sequence[Round]:
-        """The latest first."""
+    async def count(self, unit: Transaction, conversation: UUID, *, since: UUID) -> int:
+        """How many begun since then, decisions among them."""
+        ...
+
+
+class RoundLists(Protocol):
+    async def page(
+        self, unit: Transaction, conversation: UUID, *, before: UUID | None, most: int
+    ) -> Sequence[tuple[Question, Tally]]:
+        """The latest first. Without the answers: those are as many as members, each time."""
+        ...
+
+    async def overdue(self, unit: Transaction, *, now: float, most: int) -> Sequence[Question]:
+        """Those that are open though their time is over, the longest overdue first."""
+        ...
+
+
+class ModeReader(Protocol):
+    """For rooms in which something may only happen under a mode. Nobody else reads the tables."""
+
+    async def mode_of(self, unit: Transaction, conversation: UUID) -> ModeState | None:
+        """None when there is no such conversation. Only in a unit that may write: the mode is held until it ends, so a
+        change waits for it, and is not acknowledged before what relied on the mode is done."""
+        ...
+
+
+class Activity(Protocol):
+    """What messages change about conversations: the order of lists and what is unread. Whoever keeps messages calls it
+    in the unit that accepts one, and nobody else writes these columns."""
+
+    async def said(self, unit: Transaction, conversation: UUID, *, by: UUID, at: float) -> bool:
+        """One more message. It is unread for everybody there but ``by``. False when there is no such conversation."""
+        ...
+
+    async def read(self, unit: Transaction, conversation: UUID, person: UUID, *, up_to: UUID, left: int) -> bool:
+        """``person`` has seen the message ``up_to``, and ``left`` came after it. False when they had seen as much
+        already, or are not there."""
         ...
 
 

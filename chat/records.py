@@ -20,8 +20,8 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """``pair`` is there once for each two people who talk directly. ``retention`` is in days, None keeps for ever.
-    ``mode_version`` grows with every change of the mode. ``member_count`` is written with the members alone. ``avatar``
-    is the key of an object."""
+    ``mode_version`` grows with every change of the mode. ``member_count`` is written with the members alone, ``said``
+    (how many messages there were) and ``active_at`` with the messages. ``avatar`` is the key of an object."""
 
     id: UUID
     kind: Kind
@@ -39,7 +39,8 @@ class Conversation:
     max_members: int
     member_count: int
     created_at: float
-    last_message_at: float | None = None
+    active_at: float
+    said: int = 0
     avatar: str | None = None
 
     @property
@@ -56,8 +57,8 @@ class Conversation:
         )
 
     @property
-    def active_at(self) -> float:
-        return self.created_at if self.last_message_at is None else self.last_message_at
+    def last_message_at(self) -> float | None:
+        return self.active_at if self.said else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,10 @@ class Listed:
     member: Member | None
     other: tuple[Member, Face] | None = None
 
+    @property
+    def unread(self) -> int:
+        return 0 if self.member is None else max(0, self.conversation.said - self.member.seen)
+
 
 @dataclass(frozen=True, slots=True)
 class Invite:
@@ -103,6 +108,15 @@ class Invite:
 
     def is_good(self, now: float) -> bool:
         return now < self.expires_at and (self.max_uses is None or self.uses < self.max_uses)
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Somebody does not come in any more, by themselves or brought by others, until it is lifted."""
+
+    conversation: UUID
+    person: UUID
+    banned_at: float
 
 
 def pair_of(one: UUID, other: UUID) -> bytes:

@@ -120,8 +120,7 @@ def conversation_view(listed: Listed) -> ConversationView:
         ),
         created_at=time_of(found.created_at),
         last_message_at=None if found.last_message_at is None else time_of(found.last_message_at),
-        # Nothing can be said here yet, so everything was read.
-        unread=0,
+        unread=listed.unread,
         role=None if listed.member is None else _shown(listed.member.role),
         participants=[] if listed.other is None else [participant_view(*listed.other)],
     )

@@ -220,6 +220,7 @@ def resource(chats: Chats) -> Resource:
                 errors={
                     403: ("not_permitted",),
                     422: ("mode_contradiction", "consent_required", "policy_after_joining", "direct_conversation"),
+                    429: ("too_many_proposals",),
                 },
             ),
         ],

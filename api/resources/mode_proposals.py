@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
+from typing import Any
 from uuid import UUID
 
 from api.chat import Chats
@@ -12,7 +13,7 @@ from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View, Wire
 from api.resources.conversation_views import ConversationPath, time_of
 from api.resources.paging import Paging
-from chat.mode import Mode, Round, RoundState
+from chat.mode import Mode, Question, Round, RoundState
 
 
 class Said(Enum):
@@ -34,7 +35,7 @@ class AnswerView(View, frozen=True):
     at: datetime
 
 
-class ProposalView(View, frozen=True):
+class AskedView(View, frozen=True):
     """``decided`` is a change that its owner could make alone; ``proposed_by`` is null once that account is erased."""
 
     id: UUID
@@ -45,11 +46,21 @@ class ProposalView(View, frozen=True):
     expires_at: datetime
     state: RoundState
     ended_at: datetime | None
+
+
+class ProposalView(AskedView, frozen=True):
     answers: list[AnswerView]
 
 
+class TalliedView(AskedView, frozen=True):
+    """How many said what; who did is in each proposal by itself."""
+
+    consents: int
+    refusals: int
+
+
 class ProposalsView(View, frozen=True):
-    items: list[ProposalView]
+    items: list[TalliedView]
     next_cursor: str | None
 
 
@@ -73,27 +84,35 @@ class ModeProposals:
 
     async def proposals(self, call: Call, path: ConversationPath, query: Paging) -> ProposalsView:
         page = await self._modes.proposals(path.id, call.principal.account, cursor=query.cursor, limit=query.limit)
-        return ProposalsView(items=[_proposal(item) for item in page.items], next_cursor=page.next_cursor)
+        items = [
+            TalliedView(**_asked(asked), consents=tally.consents, refusals=tally.refusals)
+            for asked, tally in page.items
+        ]
+        return ProposalsView(items=items, next_cursor=page.next_cursor)
 
     async def proposal(self, call: Call, path: ProposalPath) -> ProposalView:
         return _proposal(await self._modes.proposal(path.id, call.principal.account, path.proposal_id))
 
 
 def _proposal(asked: Round) -> ProposalView:
-    return ProposalView(
-        id=asked.id,
-        conversation_id=asked.conversation,
-        mode=asked.mode,
-        proposed_by=asked.proposed_by,
-        proposed_at=time_of(asked.proposed_at),
-        expires_at=time_of(asked.expires_at),
-        state=asked.state,
-        ended_at=None if asked.ended_at is None else time_of(asked.ended_at),
-        answers=[
-            AnswerView(user_id=person, answer=Said.CONSENT if given.consents else Said.REFUSE, at=time_of(given.at))
-            for person, given in asked.answers.items()
-        ],
-    )
+    answers = [
+        AnswerView(user_id=person, answer=Said.CONSENT if given.consents else Said.REFUSE, at=time_of(given.at))
+        for person, given in asked.answers.items()
+    ]
+    return ProposalView(**_asked(asked), answers=answers)
+
+
+def _asked(asked: Question) -> dict[str, Any]:
+    return {
+        "id": asked.id,
+        "conversation_id": asked.conversation,
+        "mode": asked.mode,
+        "proposed_by": asked.proposed_by,
+        "proposed_at": time_of(asked.proposed_at),
+        "expires_at": time_of(asked.expires_at),
+        "state": asked.state,
+        "ended_at": None if asked.ended_at is None else time_of(asked.ended_at),
+    }
 
 
 def resource(chats: Chats) -> Resource:
@@ -114,7 +133,8 @@ def resource(chats: Chats) -> Resource:
                 errors={
                     403: ("not_permitted",),
                     409: ("round_open", "mode_already"),
-                    422: ("consent_not_needed",),
+                    422: ("consent_not_needed", "participant_unavailable"),
+                    429: ("too_many_proposals",),
                 },
             ),
             Endpoint(
@@ -132,7 +152,7 @@ def resource(chats: Chats) -> Resource:
                 handler=of.proposals,
                 access=Access.SIGNED_IN,
                 limit="default",
-                summary="What was proposed and who said what, the latest first",
+                summary="What was proposed and how many said what, the latest first",
                 errors={400: ("bad_cursor",)},
             ),
             Endpoint(
@@ -141,7 +161,7 @@ def resource(chats: Chats) -> Resource:
                 handler=of.proposal,
                 access=Access.SIGNED_IN,
                 limit="default",
-                summary="How a proposal stands",
+                summary="How a proposal stands, and who said what",
             ),
         ],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from msgspec import Meta, field
@@ -27,6 +27,7 @@ from api.resources.paging import Paging
 from chat.conversations import MOST_MEMBERS
 from chat.invites import LONGEST_LIFETIME, MOST_USES, USUAL_LIFETIME
 from chat.membership import Role
+from chat.mode import Mode
 from chat.records import Invite
 from kernel.errors import FieldError, Unprocessable
 
@@ -55,13 +56,28 @@ class NewOwner(Wire, frozen=True):
     user_id: UUID
 
 
+class Removal(Wire, frozen=True):
+    """``ban``: and for good."""
+
+    ban: bool = False
+
+
 class Joining(Wire, frozen=True):
-    """A public group needs no token."""
+    """A public group needs no token. ``mode`` is the mode that one has seen; to come into an Intelligent conversation
+    is to say so."""
 
     token: Token | None = None
+    mode: Mode | None = None
 
 
 class JoiningByToken(Wire, frozen=True):
+    """``mode`` as in the request to join a conversation that one names."""
+
+    token: Token
+    mode: Mode | None = None
+
+
+class InviteToken(Wire, frozen=True):
     token: Token
 
 
@@ -99,7 +115,7 @@ class InvitePath(Wire, frozen=True):
 
 class ParticipantsResource:
     def __init__(self, chats: Chats) -> None:
-        self._members = chats.members
+        self._members, self._bans = chats.members, chats.bans
 
     async def participants(self, call: Call, path: ConversationPath, query: Paging) -> ParticipantsView:
         page = await self._members.page(path.id, call.principal.account, cursor=query.cursor, limit=query.limit)
@@ -113,8 +129,9 @@ class ParticipantsResource:
         added = await self._members.add(path.id, call.principal.account, wanted)
         return ParticipantsView(items=[participant_view(*item) for item in added], next_cursor=None)
 
-    async def remove(self, call: Call, path: ParticipantPath) -> None:
-        await self._members.remove(path.id, call.principal.account, path.user_id)
+    async def remove(self, call: Call, path: ParticipantPath, query: Removal) -> None:
+        put_out = self._bans.ban if query.ban else self._members.remove
+        await put_out(path.id, call.principal.account, path.user_id)
 
     async def set_role(self, call: Call, path: ParticipantPath, body: RoleChange) -> ParticipantView:
         role = Role(body.role.value)
@@ -132,15 +149,16 @@ class InvitesResource:
         self._members, self._invites = chats.members, chats.invites
 
     async def join(self, call: Call, path: ConversationPath, body: Joining | None) -> ConversationView:
-        person = call.principal.account
-        if body is None or body.token is None:
-            return conversation_view(await self._members.join(path.id, person))
-        return conversation_view(await self._invites.join(person, body.token, conversation=path.id))
+        person, wanted = call.principal.account, body or Joining()
+        if wanted.token is None:
+            return conversation_view(await self._members.join(path.id, person, seen=wanted.mode))
+        joined = await self._invites.join(person, wanted.token, seen=wanted.mode, conversation=path.id)
+        return conversation_view(joined)
 
     async def join_by_token(self, call: Call, body: JoiningByToken) -> ConversationView:
-        return conversation_view(await self._invites.join(call.principal.account, body.token))
+        return conversation_view(await self._invites.join(call.principal.account, body.token, seen=body.mode))
 
-    async def preview(self, call: Call, body: JoiningByToken) -> ConversationView:
+    async def preview(self, call: Call, body: InviteToken) -> ConversationView:
         return conversation_view(await self._invites.preview(call.principal.account, body.token))
 
     async def invite(self, call: Call, path: ConversationPath, body: NewInvite | None) -> NewInviteView:
@@ -208,7 +226,7 @@ def _participants(of: ParticipantsResource) -> list[Endpoint]:
             status=201,
             errors={
                 403: ("not_permitted",),
-                409: ("conversation_full",),
+                409: ("conversation_full", "participant_banned"),
                 422: ("participant_unavailable", "direct_conversation"),
             },
         ),
@@ -218,9 +236,12 @@ def _participants(of: ParticipantsResource) -> list[Endpoint]:
             handler=of.remove,
             access=Access.SIGNED_IN,
             limit="default",
-            summary="Put somebody out of a group; oneself: leave",
+            summary="Put somebody out of a group, with ?ban=true for good; oneself: leave",
             status=204,
-            errors={403: ("not_permitted",), 422: ("direct_conversation",)},
+            errors={
+                403: ("not_permitted",),
+                422: ("direct_conversation", "not_with_oneself", "participant_unavailable", "too_many_bans"),
+            },
         ),
         Endpoint(
             method="PATCH",
@@ -253,6 +274,14 @@ def _participants(of: ParticipantsResource) -> list[Endpoint]:
     ]
 
 
+_COMING_IN: Final = {
+    403: ("banned",),
+    404: ("not_found",),
+    409: ("conversation_full", "mode_not_accepted"),
+    422: ("invalid_invite",),
+}
+
+
 def _doors(of: InvitesResource) -> list[Endpoint]:
     return [
         Endpoint(
@@ -262,7 +291,7 @@ def _doors(of: InvitesResource) -> list[Endpoint]:
             access=Access.SIGNED_IN,
             limit="default",
             summary="Come into a public group, or into any with an invite",
-            errors={409: ("conversation_full",), 422: ("invalid_invite",)},
+            errors=_COMING_IN,
         ),
         Endpoint(
             method="POST",
@@ -271,7 +300,7 @@ def _doors(of: InvitesResource) -> list[Endpoint]:
             access=Access.SIGNED_IN,
             limit="default",
             summary="Come in with an invite alone",
-            errors={404: ("not_found",), 409: ("conversation_full",), 422: ("invalid_invite",)},
+            errors=_COMING_IN,
         ),
         Endpoint(
             method="POST",
@@ -280,7 +309,7 @@ def _doors(of: InvitesResource) -> list[Endpoint]:
             access=Access.SIGNED_IN,
             limit="default",
             summary="Where an invite leads, and in which mode, before one goes in",
-            errors={422: ("invalid_invite",)},
+            errors={403: ("banned",), 404: ("not_found",), 422: ("invalid_invite",)},
         ),
         Endpoint(
             method="POST",

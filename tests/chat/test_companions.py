@@ -25,7 +25,13 @@ async def test_whoever_shares_a_conversation_is_listed_once(
     backend: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     rows = [
-        {"conversation": UUID(int=1000 + room), "person": UUID(int=person), "role": "member", "joined_at": 1.0}
+        {
+            "conversation": UUID(int=1000 + room),
+            "person": UUID(int=person),
+            "role": "member",
+            "joined_at": 1.0,
+            "seen": 0,
+        }
         for room, people in enumerate(ROOMS)
         for person in people
     ]

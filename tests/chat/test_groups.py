@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
 import pytest
 
-from tests.adapters.sql.relational import BACKENDS, url_for
-from tests.chat.parties import at, group, roles
-from tests.worlds import Answer, Person, world
+from chat.conversations import GroupPlan
+from chat.mode import UNCHANGED
+from identity.audit import AuditFilter
+from kernel.errors import Unprocessable
+from tests.chat.parties import at, group, listening, roles
+from tests.worlds import world
 
 
 async def test_a_group_begins_with_its_maker_as_owner(tmp_path: Path) -> None:
@@ -28,33 +30,6 @@ async def test_a_group_begins_with_its_maker_as_owner(tmp_path: Path) -> None:
             "mode_policy": "all_consent",
         }
         assert await roles(bob, made) == {ada.id: "owner", bob.id: "member", cleo.id: "member"}
-
-
-async def test_strangers_learn_nothing_of_a_conversation(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob, eve = await here.people("ada", "bob", "eve")
-        made = await group(ada, bob)
-        proposal = (await ada.post(at(made, "/mode/proposals"), {"mode": "intelligent"})).body["id"]
-        asked = [
-            await eve.get(at(made)),
-            await eve.patch(at(made), {"title": "Mine"}),
-            await eve.delete(at(made)),
-            await eve.patch(at(made, "/settings"), {"mode": "secure"}),
-            await eve.get(at(made, "/participants")),
-            await eve.post(at(made, "/participants"), {"user_id": str(eve.id)}),
-            await eve.delete(at(made, f"/participants/{bob.id}")),
-            await eve.patch(at(made, f"/participants/{bob.id}"), {"role": "admin"}),
-            await eve.post(at(made, "/leave")),
-            await eve.post(at(made, "/join")),
-            await eve.post(at(made, "/owner"), {"user_id": str(eve.id)}),
-            await eve.post(at(made, "/invites")),
-            await eve.get(at(made, "/invites")),
-            await eve.get(at(made, "/mode/proposals")),
-            await eve.post(at(made, "/mode/proposals"), {"mode": "intelligent"}),
-            await eve.post(at(made, f"/mode/proposals/{proposal}/consent"), {"answer": "refuse"}),
-        ]
-        assert [answer.status for answer in asked] == [404] * len(asked)
-        assert {answer.code for answer in asked} == {"not_found"}
 
 
 async def test_roles_allow_what_they_say(tmp_path: Path) -> None:
@@ -98,12 +73,18 @@ async def test_an_owner_hands_over_by_hand_or_by_leaving(tmp_path: Path) -> None
         await cleo.post(at(made, "/participants"), {"user_id": str(dan.id)})
         assert (await cleo.post(at(made, "/leave"))).status == 204
         assert await roles(bob, made) == {ada.id: "owner", bob.id: "member", dan.id: "member"}
-        assert (await ada.delete(at(made, f"/participants/{ada.id}"))).status == 204
+        async with listening(here, dan) as heard:
+            assert (await ada.delete(at(made, f"/participants/{ada.id}"))).status == 204
+            assert (await heard.until("owner_changed"))["user_id"] == str(bob.id)
         assert await roles(dan, made) == {bob.id: "owner", dan.id: "member"}
         assert (await dan.post(at(made, "/leave"))).status == 204
         assert (await bob.post(at(made, "/leave"))).status == 204
         assert (await bob.get(at(made))).status == 404
         assert (await bob.get("/v1/conversations")).body["items"] == []
+        page = await here.started.people.audit.page(AuditFilter(subject=made["id"]), cursor=None, limit=9)
+        assert [(entry.actor, entry.details) for entry in page.items if entry.action == "conversation.owner"] == [
+            (str(one.id), {"owner": str(other.id)}) for one, other in ((ada, bob), (cleo, ada), (ada, cleo))
+        ]
 
 
 async def test_nobody_is_brought_together_with_whom_they_blocked(tmp_path: Path) -> None:
@@ -119,6 +100,11 @@ async def test_nobody_is_brought_together_with_whom_they_blocked(tmp_path: Path)
         added = await ada.post(at(made, "/participants"), {"user_id": str(bob.id)})
         assert added.code == "participant_unavailable"
         assert (await bob.post(at(made, "/join"))).status == 404
+        # What cannot be joined is not offered either; nor does an invite show it.
+        token = {"token": (await ada.post(at(made, "/invites"))).body["token"]}
+        assert (await bob.post("/v1/conversations/join/preview", token)).status == 404
+        for person, seen in ((ada, 1), (bob, 0), (cleo, 1)):
+            assert len((await person.get("/v1/conversations/public")).body["items"]) == seen
 
 
 async def test_public_groups_are_found_by_words_and_joined_by_anybody(tmp_path: Path) -> None:
@@ -142,18 +128,13 @@ async def test_public_groups_are_found_by_words_and_joined_by_anybody(tmp_path: 
         assert (await roles(bob, tea))[bob.id] == "member"
 
 
-@pytest.mark.parametrize("change", [{"max_members": 1}, {"max_members": 1001}, {"name": "x"}, {"title": "x" * 129}])
-async def test_what_cannot_be_is_refused_by_name(tmp_path: Path, change: dict[str, object]) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        refused = await ada.post("/v1/conversations", {"type": "group", **change})
-        assert (refused.status, refused.code) == (422, "validation_failed")
-        assert (await ada.post("/v1/conversations", {"type": "group", "title": "a\nb"})).code == "invalid_title"
-
-
-async def test_a_group_is_never_smaller_than_it_is(tmp_path: Path) -> None:
+async def test_what_cannot_be_is_refused_by_name_and_a_group_is_never_smaller_than_it_is(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob, cleo = await here.people("ada", "bob", "cleo")
+        for change in ({"max_members": 1}, {"max_members": 1001}, {"name": "x"}, {"title": "x" * 129}):
+            refused = await ada.post("/v1/conversations", {"type": "group", **change})
+            assert (refused.status, refused.code) == (422, "validation_failed")
+        assert (await ada.post("/v1/conversations", {"type": "group", "title": "a\nb"})).code == "invalid_title"
         made = await group(ada, bob, cleo)
         assert (await ada.patch(at(made), {"max_members": 2})).code == "more_members_than_that"
         assert (await ada.patch(at(made), {"max_members": 3})).body["max_members"] == 3
@@ -163,50 +144,21 @@ async def test_a_group_is_never_smaller_than_it_is(tmp_path: Path) -> None:
         assert (full.status, full.code) == (409, "conversation_full")
 
 
-async def joining(person: Person, made: dict[str, Any]) -> Answer:
-    """Trying again when too many others were faster, as any client does."""
-    while True:
-        answer = await person.post(at(made, "/join"))
-        if answer.status != 409 or answer.code != "write_contention":
-            return answer
-
-
-@pytest.mark.parametrize("backend", BACKENDS[:2])
-async def test_the_last_places_go_to_as_many_as_there_are(
-    backend: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    async with world(tmp_path, database_url=url_for(backend, request)) as here:
-        ada, *others = await here.people("ada", *(f"person{letter}" for letter in "abcdefghjkmnopqrstuv"))
-        made = await group(ada, is_public=True, max_members=8)
-        answers = await asyncio.gather(*(joining(person, made) for person in others))
-        assert sorted(answer.status for answer in answers) == [200] * 7 + [409] * 13
-        assert {answer.code for answer in answers if answer.status == 409} == {"conversation_full"}
-        assert len(await roles(ada, made)) == 8
-        inside = [person for person, answer in zip(others, answers, strict=True) if answer.status == 200]
-        left = await asyncio.gather(*(person.post(at(made, "/leave")) for person in inside))
-        still = sum(answer.status != 204 for answer in left)
-        assert len(await roles(ada, made)) == 1 + still
-
-
-@pytest.mark.parametrize("backend", BACKENDS[:2])
-async def test_the_count_is_true_however_people_come_and_go_at_once(
-    backend: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    async with world(tmp_path, database_url=url_for(backend, request)) as here:
-        ada, *others = await here.people("ada", *(f"person{letter}" for letter in "abcdef"))
+async def test_an_account_that_ended_while_it_asked_is_nowhere(tmp_path: Path) -> None:
+    """A request is let in and waits, for its body or for others; meanwhile whoever made it is erased."""
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
         made = await group(ada, is_public=True)
-
-        async def restless(person: Person) -> None:
-            for _ in range(4):
-                await person.post(at(made, "/join"))
-                await person.post(at(made, "/join"))
-                await person.post(at(made, "/leave"))
-            await person.post(at(made, "/join"))
-
-        async def strict(owner: Person) -> None:
-            for person in others * 2:
-                await owner.delete(at(made, f"/participants/{person.id}"))
-                await owner.post(at(made, "/participants"), {"user_id": str(person.id)})
-
-        await asyncio.gather(strict(ada), *(restless(person) for person in others))
-        assert (await roles(ada, made))[ada.id] == "owner"
+        chats, gone, conversation = here.started.chats, here.platform.ids.next(), UUID(made["id"])
+        token = (await ada.post(at(made, "/invites"))).body["token"]
+        for late in (
+            chats.conversations.group(gone, GroupPlan(others=frozenset({ada.id}))),
+            chats.conversations.direct(gone, ada.id, wish=UNCHANGED, retention=None),
+            chats.members.join(conversation, gone, seen=None),
+            chats.invites.join(gone, token, seen=None),
+        ):
+            with pytest.raises(Unprocessable) as refused:
+                await late
+            assert refused.value.code == "participant_unavailable"
+        assert set(await roles(ada, made)) == {ada.id}
+        assert len((await ada.get("/v1/conversations")).body["items"]) == 1

@@ -33,7 +33,10 @@ CONVERSATIONS = Table(
     Column("max_members", Integer, nullable=False),
     Column("member_count", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("last_message_at", Moment),
+    # When something was said last; when it was made, as long as nothing was.
+    Column("active_at", Moment, nullable=False),
+    # How many messages there were.
+    Column("said", Integer, nullable=False),
     Column("avatar", Text),
     UniqueConstraint("pair"),
     Index(None, "is_public"),
@@ -46,6 +49,8 @@ MEMBERS = Table(
     Column("role", Text, nullable=False),
     Column("joined_at", Moment, nullable=False),
     Column("last_read", Id),
+    # How many messages there had been when they read last.
+    Column("seen", Integer, nullable=False),
     PrimaryKeyConstraint("conversation", "person"),
     Index(None, "person"),
     Index(None, "conversation", "joined_at", "person"),
@@ -67,7 +72,7 @@ def conversation_values(conversation: Conversation) -> dict[str, object]:
 
 def member_of(row: Row[Any], conversation: UUID) -> Member:
     """Of columns with the names that they have in the table."""
-    return Member(conversation, row.person, Role(row.role), row.joined_at, row.last_read)
+    return Member(conversation, row.person, Role(row.role), row.joined_at, row.last_read, row.seen)
 
 
 def face_of(row: Row[Any]) -> Face:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, select, update
 
+from adapters.sql.chat.bans import BANS
 from adapters.sql.chat.conversation_tables import (
     CONVERSATIONS,
     MEMBERS,
@@ -23,7 +24,7 @@ from identity.words import folded
 from kernel.units import Transaction
 
 # What never changes, and what is written with the members and with the messages.
-_NOT_PUT = frozenset({"id", "kind", "pair", "created_at", "member_count", "last_message_at"})
+_NOT_PUT = frozenset({"id", "kind", "pair", "created_at", "member_count", "active_at", "said"})
 
 _c, _m = CONVERSATIONS.c, MEMBERS.c
 
@@ -46,7 +47,7 @@ class SqlConversations:
         connection = sql_of(unit).connection
         rounds = select(ROUNDS.c.id).where(ROUNDS.c.conversation == conversation)
         await connection.execute(delete(ANSWERS).where(ANSWERS.c.proposal.in_(rounds)))
-        for table in (ROUNDS, INVITES, MEMBERS):
+        for table in (ROUNDS, INVITES, BANS, MEMBERS):
             await connection.execute(delete(table).where(table.c.conversation == conversation))
         await connection.execute(delete(CONVERSATIONS).where(_c.id == conversation))
 
@@ -56,7 +57,7 @@ class SqlConversations:
 
     async def seat(self, unit: Transaction, conversation: UUID, person: UUID) -> Seat | None:
         seated = (
-            select(CONVERSATIONS, _m.person, _m.role, _m.joined_at, _m.last_read)
+            select(CONVERSATIONS, _m.person, _m.role, _m.joined_at, _m.last_read, _m.seen)
             .join(MEMBERS, _m.conversation == _c.id)
             .where(_c.id == conversation, _m.person == person)
         )

@@ -28,8 +28,9 @@ class SqlMembers:
     async def add(self, unit: Transaction, conversation: UUID, members: Sequence[Member]) -> frozenset[UUID]:
         if not members:
             return frozenset()
+        said = select(_c.said).where(_c.id == conversation).scalar_subquery()
         values = [
-            {column.name: getattr(member, column.name) for column in _m} | {"role": member.role.value}
+            {column.name: getattr(member, column.name) for column in _m} | {"role": member.role.value, "seen": said}
             for member in members
         ]
         insert = upsert(MEMBERS).values(values).on_conflict_do_nothing().returning(_m.person)
@@ -51,6 +52,10 @@ class SqlMembers:
         found = select(MEMBERS).where(_m.conversation == conversation, _m.person == person)
         row = (await sql_of(unit).connection.execute(found)).first()
         return None if row is None else member_of(row, conversation)
+
+    async def owner(self, unit: Transaction, conversation: UUID) -> UUID | None:
+        owner = select(_m.person).where(_m.conversation == conversation, _m.role == Role.OWNER.value)
+        return (await sql_of(unit).connection.execute(owner)).scalar_one_or_none()
 
     async def all(self, unit: Transaction, conversation: UUID) -> Sequence[Member]:
         everybody = select(MEMBERS).where(_m.conversation == conversation).order_by(_m.joined_at, _m.person)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -16,14 +15,15 @@ from sqlalchemy import (
     Select,
     Table,
     UniqueConstraint,
-    insert,
+    func,
     select,
     update,
 )
 
+from adapters.sql.errors import Contention
 from adapters.sql.metadata import Id, Moment, Text, metadata, upsert
 from adapters.sql.units import sql_of
-from chat.mode import Answer, Mode, Round, RoundState
+from chat.mode import Answer, Mode, Question, Round, RoundState, Tally
 from kernel.units import Transaction
 
 ROUNDS = Table(
@@ -42,6 +42,7 @@ ROUNDS = Table(
     UniqueConstraint("open_in"),
     Index(None, "conversation", "id"),
     Index(None, "proposed_by"),
+    Index(None, "state", "expires_at"),
 )
 ANSWERS = Table(
     "mode_answers",
@@ -58,7 +59,7 @@ _r, _a = ROUNDS.c, ANSWERS.c
 
 
 class SqlRounds:
-    """chat.ports.RoundStore."""
+    """chat.ports.RoundStore and chat.ports.RoundLists."""
 
     async def add(self, unit: Transaction, asked: Round) -> None:
         values = {
@@ -69,7 +70,9 @@ class SqlRounds:
             "proposed_at": asked.proposed_at,
             "expires_at": asked.expires_at,
         }
-        await sql_of(unit).connection.execute(insert(ROUNDS).values(values | _standing(asked)))
+        added = upsert(ROUNDS).values(values | _standing(asked)).on_conflict_do_nothing()
+        if (await sql_of(unit).connection.execute(added)).rowcount != 1:
+            raise Contention("somebody else has just proposed a mode there")
         await _write_answers(unit, asked, asked.answers)
 
     async def put(self, unit: Transaction, asked: Round, *, before: Round) -> None:
@@ -85,11 +88,27 @@ class SqlRounds:
     async def get(self, unit: Transaction, conversation: UUID, identifier: UUID) -> Round | None:
         return await _first(unit, select(ROUNDS).where(_r.conversation == conversation, _r.id == identifier))
 
-    async def page(self, unit: Transaction, conversation: UUID, *, before: UUID | None, most: int) -> Sequence[Round]:
+    async def count(self, unit: Transaction, conversation: UUID, *, since: UUID) -> int:
+        begun = select(func.count()).select_from(ROUNDS).where(_r.conversation == conversation, _r.id >= since)
+        return (await sql_of(unit).connection.execute(begun)).scalar_one()
+
+    async def page(
+        self, unit: Transaction, conversation: UUID, *, before: UUID | None, most: int
+    ) -> Sequence[tuple[Question, Tally]]:
+        connection = sql_of(unit).connection
         latest = select(ROUNDS).where(_r.conversation == conversation).order_by(_r.id.desc()).limit(most)
         if before is not None:
             latest = latest.where(_r.id < before)
-        return await _with_answers(unit, latest)
+        found = [_question(row) for row in await connection.execute(latest)]
+        said = select(_a.proposal, _a.consents, func.count().label("many")).group_by(_a.proposal, _a.consents)
+        counted = await connection.execute(said.where(_a.proposal.in_([asked.id for asked in found])))
+        many = {(row.proposal, row.consents): row.many for row in counted}
+        return [(asked, Tally(many.get((asked.id, True), 0), many.get((asked.id, False), 0))) for asked in found]
+
+    async def overdue(self, unit: Transaction, *, now: float, most: int) -> Sequence[Question]:
+        late = select(ROUNDS).where(_r.state == RoundState.OPEN.value, _r.expires_at <= now)
+        rows = await sql_of(unit).connection.execute(late.order_by(_r.expires_at).limit(most))
+        return [_question(row) for row in rows]
 
 
 def _standing(asked: Round) -> dict[str, object]:
@@ -118,30 +137,27 @@ async def _write_answers(unit: Transaction, asked: Round, answers: Mapping[UUID,
 
 
 async def _first(unit: Transaction, statement: Select[Any]) -> Round | None:
-    found = await _with_answers(unit, statement)
-    return found[0] if found else None
-
-
-async def _with_answers(unit: Transaction, statement: Select[Any]) -> list[Round]:
     connection = sql_of(unit).connection
-    rows = (await connection.execute(statement)).all()
-    answers: dict[UUID, dict[UUID, Answer]] = defaultdict(dict)
-    if rows:
-        given = select(ANSWERS).where(_a.proposal.in_([row.id for row in rows])).order_by(_a.answered_at, _a.person)
-        for row in await connection.execute(given):
-            answers[row.proposal][row.person] = Answer(row.consents, row.answered_at)
-    return [_round(row, answers[row.id]) for row in rows]
+    found = (await connection.execute(statement)).first()
+    if found is None:
+        return None
+    given = select(ANSWERS).where(_a.proposal == found.id).order_by(_a.answered_at, _a.person)
+    answers = {row.person: Answer(row.consents, row.answered_at) for row in await connection.execute(given)}
+    return Round(**_fields(found), answers=answers)
 
 
-def _round(row: Row[Any], answers: dict[UUID, Answer]) -> Round:
-    return Round(
-        id=row.id,
-        conversation=row.conversation,
-        mode=Mode(row.mode),
-        proposed_by=row.proposed_by,
-        proposed_at=row.proposed_at,
-        expires_at=row.expires_at,
-        state=RoundState(row.state),
-        ended_at=row.ended_at,
-        answers=answers,
-    )
+def _question(row: Row[Any]) -> Question:
+    return Question(**_fields(row))
+
+
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "conversation": row.conversation,
+        "mode": Mode(row.mode),
+        "proposed_by": row.proposed_by,
+        "proposed_at": row.proposed_at,
+        "expires_at": row.expires_at,
+        "state": RoundState(row.state),
+        "ended_at": row.ended_at,
+    }

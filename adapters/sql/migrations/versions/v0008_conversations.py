@@ -1,4 +1,4 @@
-"""Conversations, who is in them, join links, and who consented to which mode."""
+"""Conversations, who is in them and who is banned, join links, and who consented to which mode."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ depends_on = None
 def upgrade() -> None:
     _conversations()
     _invites()
+    _bans()
     _proposals()
 
 
@@ -39,7 +40,8 @@ def _conversations() -> None:
         sa.Column("max_members", Integer(), nullable=False),
         sa.Column("member_count", Integer(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
-        sa.Column("last_message_at", Moment(), nullable=True),
+        sa.Column("active_at", Moment(), nullable=False),
+        sa.Column("said", Integer(), nullable=False),
         sa.Column("avatar", Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_conversations"),
         sa.UniqueConstraint("pair", name="uq_conversations_pair"),
@@ -52,6 +54,7 @@ def _conversations() -> None:
         sa.Column("role", Text(), nullable=False),
         sa.Column("joined_at", Moment(), nullable=False),
         sa.Column("last_read", Id(), nullable=True),
+        sa.Column("seen", Integer(), nullable=False),
         sa.PrimaryKeyConstraint("conversation", "person", name="pk_conversation_members"),
     )
     op.create_index("ix_conversation_members_person", "conversation_members", ["person"])
@@ -80,6 +83,22 @@ def _invites() -> None:
     op.create_index("ix_conversation_invites_created_by", "conversation_invites", ["created_by"])
 
 
+def _bans() -> None:
+    op.create_table(
+        "conversation_bans",
+        sa.Column("conversation", Id(), nullable=False),
+        sa.Column("person", Id(), nullable=False),
+        sa.Column("banned_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("conversation", "person", name="pk_conversation_bans"),
+    )
+    op.create_index(
+        "ix_conversation_bans_conversation_banned_at_person",
+        "conversation_bans",
+        ["conversation", "banned_at", "person"],
+    )
+    op.create_index("ix_conversation_bans_person", "conversation_bans", ["person"])
+
+
 def _proposals() -> None:
     op.create_table(
         "mode_proposals",
@@ -97,6 +116,7 @@ def _proposals() -> None:
     )
     op.create_index("ix_mode_proposals_conversation_id", "mode_proposals", ["conversation", "id"])
     op.create_index("ix_mode_proposals_proposed_by", "mode_proposals", ["proposed_by"])
+    op.create_index("ix_mode_proposals_state_expires_at", "mode_proposals", ["state", "expires_at"])
     op.create_table(
         "mode_answers",
         sa.Column("proposal", Id(), nullable=False),
