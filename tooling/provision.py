@@ -63,6 +63,10 @@ def _has_redis() -> bool:
     return shutil.which("redis-server") is not None
 
 
+def _has_chromium() -> bool:
+    return shutil.which("chromium") is not None
+
+
 @dataclass(frozen=True)
 class Piece:
     name: str
@@ -230,6 +234,7 @@ PIECES = {
     for piece in (
         Piece("postgres", _has_postgres, _install_packages("postgresql")),
         Piece("redis", _has_redis, _install_packages("redis-server")),
+        Piece("chromium", _has_chromium, _install_packages("chromium")),
         built("swift", [SWIFT_LOCK], _build_swift),
         built("cassandra", [CASSANDRA_POM, CASSANDRA_CHECKSUMS], _build_cassandra),
         built("minio", MINIO_PINS, _build_minio),

@@ -7,6 +7,7 @@ from __future__ import annotations
 SERVICE_OF_FIXTURE = {
     "postgres": "postgres",
     "redis_server": "redis",
+    "chromium": "chromium",
     "swift": "swift",
     "cassandra": "cassandra",
     "minio": "minio",

@@ -6,7 +6,9 @@ the parameter: ``pytest.param("redis_server", marks=pytest.mark.service("redis")
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -47,6 +49,15 @@ def postgres(request: pytest.FixtureRequest, service_session: Session) -> Postgr
 def redis_server(request: pytest.FixtureRequest, service_session: Session) -> RedisService:
     request.config.stash[PROVISIONING].require("redis")
     return _started(service_session, RedisService)
+
+
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest) -> Path:
+    """The program; ``tests.browsing`` opens windows of it."""
+    request.config.stash[PROVISIONING].require("chromium")
+    found = shutil.which("chromium")
+    assert found is not None
+    return Path(found)
 
 
 @pytest.fixture(scope="session")
