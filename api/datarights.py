@@ -16,7 +16,7 @@ from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.admin import SqlAdmin
 from adapters.sql.identity.datarights_stores import SqlErasures, SqlExports
 from adapters.sql.identity.datarights_texts import Addresses, AuditDetails, WaitingJobs
-from adapters.sql.scrubbing import empty_log
+from adapters.sql.scrubbing import scrub
 from adapters.sql.sqlite import FILE_NAME
 from api.chat import Chats
 from api.people import People
@@ -107,7 +107,7 @@ def data_rights(platform: Platform, people: People, chats: Chats) -> DataRights:
 
 def _scrubbing(platform: Platform) -> Callable[[], Awaitable[None]]:
     if platform.database.backend == "sqlite":
-        return partial(empty_log, Path(platform.settings.server.data_dir) / FILE_NAME)
+        return partial(scrub, Path(platform.settings.server.data_dir) / FILE_NAME)
     return _by_itself
 
 

