@@ -47,6 +47,7 @@ from kernel.ids import IdGenerator
 from kernel.messagelog import LogEntry
 from kernel.units import Transaction
 from tests.adapters.sql.relational import opened, settings_for
+from tests.adapters.sql.tour_of_accounts import tour_of_the_accounts
 from tests.adapters.sql.tour_of_administration import tour_of_administration
 from tests.adapters.sql.tour_of_conversations import tour_of_the_conversations
 from tests.adapters.sql.tour_of_datarights import tour_of_the_data_rights
@@ -137,6 +138,7 @@ async def tour_of_the_second_factor(database: Database) -> None:
         await factors.use(unit, account, 2)
         await codes.replace(unit, account, [b"one", b"two"])
         await codes.use(unit, account, b"one")
+        await codes.count(unit, account)
         await factors.remove(unit, account)
 
     await database.units.write(every_operation)
@@ -194,6 +196,7 @@ async def tour_of_the_acquaintances(database: Database) -> None:
 
 
 TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
+    "accounts": tour_of_the_accounts,
     "acquaintances": tour_of_the_acquaintances,
     "administration": tour_of_administration,
     "conversations": tour_of_the_conversations,

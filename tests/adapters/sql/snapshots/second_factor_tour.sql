@@ -45,6 +45,16 @@ DELETE FROM recovery_codes WHERE recovery_codes.account = ? AND recovery_codes.d
 DELETE FROM recovery_codes WHERE recovery_codes.account = $1::UUID AND recovery_codes.digest = $2::BYTEA
 
 -- statement: sqlite
+SELECT count(*) AS count_1
+FROM recovery_codes
+WHERE recovery_codes.account = ?
+
+-- statement: postgresql, cockroachdb
+SELECT count(*) AS count_1
+FROM recovery_codes
+WHERE recovery_codes.account = $1::UUID
+
+-- statement: sqlite
 DELETE FROM second_factors WHERE second_factors.account = ?
 
 -- statement: postgresql, cockroachdb
