@@ -1,28 +1,28 @@
 """The key directory: where somebody's devices leave their public keys, and where others find them to begin a session.
 
-A one-time key is handed out once: it is marked in the very unit that answers it, and a marked one stays where it is,
-so that an upload that is sent again does not bring it back.
+A one-time key is handed out once: the statement that answers it leaves it behind. Those that went out are remembered
+for a while, so that an upload that is sent again does not bring them back.
+
+What owners do to their devices waits for each other; fetching them waits only for who fetches the same.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 from identity import prekeys
 from identity.announcements import Announcer
-from identity.blocks import BlockStore
-from identity.friends import FriendStore
+from identity.keychanges import ChangeKind, KeyChange, KeyChanges, KeyChangeStore
 from identity.prekeys import OneTimeKey, SignedKey
 from kernel.clock import Clock
 from kernel.cursors import Page, decode_cursor, encode_cursor
 from kernel.ephemeral import Counters
 from kernel.errors import Conflict, DependencyUnavailable, NotFound, Overloaded, RateLimited, Unprocessable
-from kernel.ids import IdGenerator, floor_at, milliseconds_of
+from kernel.ids import IdGenerator, floor_at
 from kernel.units import Transaction, UnitsOfWork
 
 Result = TypeVar("Result")
@@ -33,8 +33,12 @@ MAX_ONE_TIME_KEYS: Final = 200
 MAX_KEYS_A_REQUEST: Final = 100
 # The owner is told when a device comes to have fewer than this.
 LOW_STOCK: Final = 10
-# For each asker and target: enough for somebody's every device to begin anew, far too few to use up a stock.
-BUNDLES_WITH_ONE_TIME_KEYS: Final = 10
+# Of those that were handed out, for each device.
+MAX_REMEMBERED: Final = 5000
+# Bundles with one-time keys: enough for every device of an asker to begin anew, far too few to use up a stock. And those
+# of one person to all askers, so that however many of them there are, devices do not spend the day making keys.
+BUNDLES_FOR_AN_ASKER: Final = 10
+BUNDLES_OF_A_PERSON: Final = 1000
 BUNDLES_WITHIN_SECONDS: Final = 3600.0
 # A message to a signed key that was replaced may still be on its way: its owner keeps the private half this long, and
 # the directory remembers the public one, so that it cannot come back.
@@ -59,10 +63,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class StockedDevice:
-    """``remaining`` one-time keys were never handed out."""
+    """``remaining`` one-time keys were never handed out; ``one_time_key`` is the one that was just now."""
 
     device: Device
     remaining: int
+    one_time_key: OneTimeKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +82,6 @@ class RetiredKey:
         return self.retired_at + GRACE_SECONDS
 
 
-class ChangeKind(Enum):
-    ADDED = "added"
-    # The device is known, but not by this identity: a new installation, or somebody in between.
-    CHANGED = "changed"
-    REMOVED = "removed"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyChange:
-    id: UUID
-    account: UUID
-    device_id: str
-    kind: ChangeKind
-    fingerprint: str
-
-    @property
-    def at(self) -> float:
-        return milliseconds_of(self.id) / 1000
-
-
 @dataclass(frozen=True, slots=True)
 class Upload:
     """What a device sends, its signature checked."""
@@ -107,22 +92,13 @@ class Upload:
     one_time_keys: tuple[OneTimeKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BundleDevice:
-    device: Device
-    one_time_key: OneTimeKey | None
-
-
 class DeviceStore(Protocol):
-    async def get(self, unit: Transaction, account: UUID, device_id: str) -> Device | None: ...
-
-    async def of(self, unit: Transaction, account: UUID) -> Sequence[StockedDevice] | None:
-        """By device id, in one query; None when there is no such person."""
-        ...
-
     async def lock(self, unit: Transaction, account: UUID) -> bool:
-        """Waits until no other unit that locked the same devices is under way. Whether there are any devices."""
+        """Waits until no other unit that locked the same account is under way. Whether there is such an account, and
+        it is active."""
         ...
+
+    async def get(self, unit: Transaction, account: UUID, device_id: str) -> Device | None: ...
 
     async def put(self, unit: Transaction, device: Device) -> None: ...
 
@@ -131,14 +107,25 @@ class DeviceStore(Protocol):
         ...
 
 
-class OneTimeKeyStore(Protocol):
-    async def add(self, unit: Transaction, account: UUID, device_id: str, keys: Sequence[OneTimeKey]) -> int:
-        """Add those that were never there, and answer how many are left to hand out. Raises Conflict ``key_reused``
-        when an id or a key was there with another one."""
+class BundleStore(Protocol):
+    """Devices by their id, in one query."""
+
+    async def take(self, unit: Transaction, asker: UUID, target: UUID) -> Sequence[StockedDevice]:
+        """With the oldest one-time key of each device that has any: nobody else is answered it. Empty when there is
+        nobody, nobody with devices, or nobody for ``asker``."""
         ...
 
-    async def take(self, unit: Transaction, account: UUID, now: float) -> Mapping[str, OneTimeKey]:
-        """The oldest one of each device that has any, marked as handed out: nobody else is answered it."""
+    async def look(self, unit: Transaction, asker: UUID, target: UUID) -> Sequence[StockedDevice] | None:
+        """None when there is nobody, or a block between the two."""
+        ...
+
+
+class OneTimeKeyStore(Protocol):
+    async def add(
+        self, unit: Transaction, account: UUID, device_id: str, keys: Sequence[OneTimeKey], *, remember: int
+    ) -> int:
+        """Add those that were never there, and answer how many are left to hand out. Raises Conflict ``key_reused``
+        when an id or a key was there with another one. Of those that went out the last ``remember`` are kept."""
         ...
 
 
@@ -152,21 +139,9 @@ class RetiredKeyStore(Protocol):
         ...
 
 
-class KeyChangeStore(Protocol):
-    async def add(self, unit: Transaction, change: KeyChange) -> None: ...
-
-    async def latest(self, unit: Transaction, account: UUID, device_id: str) -> KeyChange | None: ...
-
-    async def count(self, unit: Transaction, account: UUID, *, since: UUID) -> int: ...
-
-    async def page(self, unit: Transaction, account: UUID, *, before: UUID | None, limit: int) -> Sequence[KeyChange]:
-        """The latest first."""
-        ...
-
-
 class DirectoryUnits(UnitsOfWork, Protocol):
-    """With ``serializable=False`` a unit's statements order themselves by row locks: those who want somebody's keys
-    at once wait for one another instead of failing each other."""
+    """With ``serializable=False`` a unit's statements order themselves by row locks: those who want the same keys at
+    once wait for one another instead of failing each other."""
 
     async def write(self, work: Callable[[Transaction], Awaitable[Result]], *, serializable: bool = True) -> Result: ...
 
@@ -177,11 +152,11 @@ class KeyDirectory:
         *,
         units: DirectoryUnits,
         devices: DeviceStore,
+        bundles: BundleStore,
         one_time: OneTimeKeyStore,
         retired: RetiredKeyStore,
-        changes: KeyChangeStore,
-        blocks: BlockStore,
-        friends: FriendStore,
+        record: KeyChangeStore,
+        changes: KeyChanges,
         announcer: Announcer,
         counters: Counters,
         ids: IdGenerator,
@@ -189,11 +164,11 @@ class KeyDirectory:
     ) -> None:
         self._units = units
         self._devices = devices
+        self._bundles = bundles
         self._one_time = one_time
         self._retired = retired
+        self._record = record
         self._changes = changes
-        self._blocks = blocks
-        self._friends = friends
         self._announcer = announcer
         self._counters = counters
         self._ids = ids
@@ -204,38 +179,28 @@ class KeyDirectory:
         Unprocessable ``too_many_devices`` or ``too_many_one_time_keys``, RateLimited ``too_many_key_changes`` or
         ``too_many_rotations``."""
 
-        async def work(unit: Transaction) -> tuple[StockedDevice, KeyChange | None, frozenset[UUID]]:
-            known = await self._devices.get(unit, account, sent.device_id)
-            change = None
+        async def work(unit: Transaction) -> StockedDevice:
+            known = await self._known(unit, account, sent.device_id)
             if known is None or known.identity_key != sent.identity_key:
-                device, change = await self._renew(unit, account, known, sent)
+                device = await self._renew(unit, account, known, sent)
             else:
                 device = await self._rotate(unit, known, sent.signed_key)
-            remaining = await self._one_time.add(unit, account, sent.device_id, sent.one_time_keys)
+            keys = sent.one_time_keys
+            remaining = await self._one_time.add(unit, account, sent.device_id, keys, remember=MAX_REMEMBERED)
             if remaining > MAX_ONE_TIME_KEYS:
                 raise Unprocessable(
                     f"A device has at most {MAX_ONE_TIME_KEYS} one-time keys waiting.", code="too_many_one_time_keys"
                 )
-            told = change is not None and change.kind is ChangeKind.CHANGED
-            friends = await self._friends.friends_of(unit, account) if told else frozenset()
-            return StockedDevice(device, remaining), change, friends
+            return StockedDevice(device, remaining)
 
-        stocked, change, friends = await self._units.write(work)
-        if change is not None and change.kind is ChangeKind.CHANGED:
-            await self._announcer.to(
-                # The owner too: whoever did not do this should hear of it.
-                friends | {account},
-                "key_changed",
-                {"user_id": account, "device_id": change.device_id, "fingerprint": change.fingerprint},
-            )
-        return stocked
+        return await self._units.write(work, serializable=False)
 
     async def rotate(self, account: UUID, device_id: str, key: SignedKey) -> tuple[Device, Sequence[RetiredKey]]:
         """The device with its new signed key, and the keys whose private halves it should still keep. Raises NotFound,
         Unprocessable ``invalid_signature``, Conflict ``key_reused`` or RateLimited ``too_many_rotations``."""
 
         async def work(unit: Transaction) -> tuple[Device, Sequence[RetiredKey]]:
-            known = await self._devices.get(unit, account, device_id)
+            known = await self._known(unit, account, device_id)
             if known is None:
                 raise _no_device()
             prekeys.require_signed_by(known.identity_key, key)
@@ -243,32 +208,20 @@ class KeyDirectory:
             since = self._clock.now() - GRACE_SECONDS
             return device, await self._retired.of(unit, account, device_id, since=since)
 
-        return await self._units.write(work)
+        return await self._units.write(work, serializable=False)
 
-    async def bundle(self, asker: UUID, target: UUID, *, peek: bool = False) -> Sequence[BundleDevice]:
+    async def bundle(self, asker: UUID, target: UUID, *, peek: bool = False) -> Sequence[StockedDevice]:
         """What ``asker`` needs to begin a session with each device of ``target``: with a one-time key of each, as long
-        as there are any and the asker has not had too many. ``peek`` takes none. Raises NotFound."""
-        take = not peek and await self._may_take(asker, target)
-        now = self._clock.now()
-
-        async def work(unit: Transaction) -> tuple[Sequence[StockedDevice], Mapping[str, OneTimeKey]]:
-            await self._require_visible(unit, asker, target)
-            taken: Mapping[str, OneTimeKey] = {}
-            if take and await self._devices.lock(unit, target):
-                taken = await self._one_time.take(unit, target, now)
-            return await self._of(unit, target), taken
-
-        found, taken = await (self._units.write(work, serializable=False) if take else self._units.read(work))
-        for stocked in found:
-            # One at a time goes out, so each way down passes through this number once.
-            if stocked.device.device_id in taken and stocked.remaining == LOW_STOCK - 1:
-                data = {"device_id": stocked.device.device_id, "remaining": stocked.remaining}
-                await self._announcer.to([target], "keys_low", data)
-        return [BundleDevice(stocked.device, taken.get(stocked.device.device_id)) for stocked in found]
+        as there are any and not too many were asked for. ``peek`` takes none. Raises NotFound."""
+        found: Sequence[StockedDevice] = []
+        if not peek and await self._may_take(asker, target):
+            found = await self._units.write(lambda unit: self._bundles.take(unit, asker, target), serializable=False)
+            await self._tell_of_low_stock(target, found)
+        return found or await self._units.read(lambda unit: self._look(unit, asker, target))
 
     async def stock(self, account: UUID, device_id: str | None = None) -> Sequence[StockedDevice]:
         """Of one device or all. Raises NotFound for a device that is not there."""
-        found = await self._units.read(lambda unit: self._of(unit, account))
+        found = await self._units.read(lambda unit: self._look(unit, account, account))
         if device_id is None:
             return found
         wanted = [stocked for stocked in found if stocked.device.device_id == device_id]
@@ -278,58 +231,61 @@ class KeyDirectory:
 
     async def remove(self, account: UUID, device_id: str) -> None:
         """Raises NotFound."""
-        change = self._ids.next()
 
         async def work(unit: Transaction) -> None:
-            known = await self._devices.get(unit, account, device_id)
+            known = await self._known(unit, account, device_id)
             if known is None:
                 raise _no_device()
             await self._devices.remove(unit, account, device_id)
             mark = prekeys.fingerprint(known.identity_key)
-            await self._changes.add(unit, KeyChange(change, account, device_id, ChangeKind.REMOVED, mark))
+            change = KeyChange(self._ids.next(), account, device_id, ChangeKind.REMOVED, mark)
+            await self._changes.record(unit, change)
 
-        await self._units.write(work)
+        await self._units.write(work, serializable=False)
 
     async def changes(self, asker: UUID, target: UUID, *, cursor: str | None, limit: int) -> Page[KeyChange]:
         """What became of ``target``'s identity keys, the latest first. Raises NotFound or Malformed ``bad_cursor``."""
         before = None if cursor is None else decode_cursor(CHANGES, cursor, UUID)
 
         async def work(unit: Transaction) -> Sequence[KeyChange]:
-            await self._require_visible(unit, asker, target)
-            await self._of(unit, target)
-            return await self._changes.page(unit, target, before=before, limit=limit + 1)
+            await self._look(unit, asker, target)
+            return await self._record.page(unit, target, before=before, limit=limit + 1)
 
         found = await self._units.read(work)
         items = list(found[:limit])
         return Page(items, encode_cursor(CHANGES, items[-1].id) if len(found) > limit else None)
 
-    async def _renew(
-        self, unit: Transaction, account: UUID, known: Device | None, sent: Upload
-    ) -> tuple[Device, KeyChange]:
+    async def _known(self, unit: Transaction, account: UUID, device_id: str) -> Device | None:
+        """One's own device, for a unit that changes it: nobody else does meanwhile. Raises NotFound for an account
+        that was disabled or erased since it was asked who this is."""
+        if not await self._devices.lock(unit, account):
+            raise _nobody()
+        return await self._devices.get(unit, account, device_id)
+
+    async def _renew(self, unit: Transaction, account: UUID, known: Device | None, sent: Upload) -> Device:
         """A device that is new, or known by another identity whose keys are all worth nothing now."""
         now = self._clock.now()
         since = floor_at(int((now - DAY) * 1000))
-        if await self._changes.count(unit, account, since=since) >= MAX_CHANGES_A_DAY:
+        if await self._record.count(unit, account, since=since) >= MAX_CHANGES_A_DAY:
             raise RateLimited(
                 f"Identity keys change at most {MAX_CHANGES_A_DAY} times a day.",
                 code="too_many_key_changes",
                 retry_after=3600.0,
             )
         if known is None:
-            if len(await self._of(unit, account)) >= MAX_DEVICES:
+            if len(await self._look(unit, account, account)) >= MAX_DEVICES:
                 raise Unprocessable(
                     f"There are {MAX_DEVICES} devices already; remove one first.", code="too_many_devices"
                 )
         else:
             await self._devices.remove(unit, account, sent.device_id)
         mark = prekeys.fingerprint(sent.identity_key)
-        before = await self._changes.latest(unit, account, sent.device_id)
+        before = await self._record.latest(unit, account, sent.device_id)
         kind = ChangeKind.ADDED if before is None or before.fingerprint == mark else ChangeKind.CHANGED
-        change = KeyChange(self._ids.next(), account, sent.device_id, kind, mark)
-        await self._changes.add(unit, change)
+        await self._changes.record(unit, KeyChange(self._ids.next(), account, sent.device_id, kind, mark))
         device = Device(account, sent.device_id, sent.identity_key, sent.signed_key, now, now)
         await self._devices.put(unit, device)
-        return device, change
+        return device
 
     async def _rotate(self, unit: Transaction, device: Device, key: SignedKey) -> Device:
         current = device.signed_key
@@ -353,26 +309,33 @@ class KeyDirectory:
 
     async def _may_take(self, asker: UUID, target: UUID) -> bool:
         """When nobody can tell, the stock is spared: a session can begin without a one-time key."""
+        bounds = ((asker.bytes + target.bytes, BUNDLES_FOR_AN_ASKER), (target.bytes, BUNDLES_OF_A_PERSON))
         try:
-            asked = await self._counters.increment(_bundles_key(asker, target), ttl=BUNDLES_WITHIN_SECONDS)
+            # The asker's own first: who has had enough does not count among those of the person.
+            for about, most in bounds:
+                if await self._counters.increment(_bundles_key(about), ttl=BUNDLES_WITHIN_SECONDS) > most:
+                    return False
         except (DependencyUnavailable, Overloaded):
             return False
-        return asked <= BUNDLES_WITH_ONE_TIME_KEYS
+        return True
 
-    async def _require_visible(self, unit: Transaction, asker: UUID, target: UUID) -> None:
-        if await self._blocks.between(unit, asker, [target]):
-            raise _nobody()
+    async def _tell_of_low_stock(self, owner: UUID, found: Sequence[StockedDevice]) -> None:
+        for stocked in found:
+            # One at a time goes out, so each way down passes through this number once.
+            if stocked.one_time_key is not None and stocked.remaining == LOW_STOCK - 1:
+                data = {"device_id": stocked.device.device_id, "remaining": stocked.remaining}
+                await self._announcer.to([owner], "keys_low", data)
 
-    async def _of(self, unit: Transaction, account: UUID) -> Sequence[StockedDevice]:
-        found = await self._devices.of(unit, account)
+    async def _look(self, unit: Transaction, asker: UUID, target: UUID) -> Sequence[StockedDevice]:
+        found = await self._bundles.look(unit, asker, target)
         if found is None:
             raise _nobody()
         return found
 
 
-def _bundles_key(asker: UUID, target: UUID) -> str:
-    """Hashed: counters cannot be taken away when one of the two is erased."""
-    return f"identity:bundles:{hashlib.blake2b(asker.bytes + target.bytes, digest_size=16).hexdigest()}"
+def _bundles_key(about: bytes) -> str:
+    """Hashed: counters cannot be taken away when somebody is erased."""
+    return f"identity:bundles:{hashlib.blake2b(about, digest_size=16).hexdigest()}"
 
 
 def _nobody() -> NotFound:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from identity.audit import AuditLog
 from kernel.clock import Clock
-from kernel.errors import DependencyUnavailable, FieldError, Unprocessable
+from kernel.errors import DependencyUnavailable, FieldError, Overloaded, Unprocessable
 from kernel.units import Transaction, UnitsOfWork
 
 # A change is seen at once by the node that made it, and by the others after this long.
@@ -96,6 +96,7 @@ class Plans:
         self._audit = audit
         self._clock = clock
         self._known: OrderedDict[UUID, tuple[float, PlanLimits]] = OrderedDict()
+        self._forgotten = 0
 
     async def limits_of(self, account: UUID) -> PlanLimits:
         """As of half a minute ago at worst."""
@@ -105,10 +106,10 @@ class Plans:
         return await self._looked_up(account)
 
     async def rate_factor(self, account: UUID) -> int:
-        """Asked on every request; while the store is away, everybody has the free plan's."""
+        """Asked on every request; while the store is away or overrun, everybody has the free plan's."""
         try:
             return (await self.limits_of(account)).rate_factor
-        except DependencyUnavailable:
+        except (DependencyUnavailable, Overloaded):
             return PLANS[FREE].rate_factor
 
     async def of(self, account: UUID) -> Entitlement:
@@ -132,10 +133,12 @@ class Plans:
         unit.after_commit(lambda: self.forget(subscription.account))
 
     async def _looked_up(self, account: UUID) -> PlanLimits:
-        asked_at = self._clock.monotonic()
+        asked_at, forgotten = self._clock.monotonic(), self._forgotten
         found = await self._units.read(lambda unit: self._store.many(unit, frozenset({account})))
         subscription, now = found.get(account), self._clock.now()
         limits = entitlement(subscription, now).limits
+        if forgotten != self._forgotten:
+            return limits  # somebody's plan changed while this was read: it may be what was so before
         good_until = asked_at + min(REMEMBERED_SECONDS, holds_for(subscription, now))
         self._known[account] = (good_until, limits)
         self._known.move_to_end(account)
@@ -145,6 +148,7 @@ class Plans:
 
     def forget(self, account: UUID) -> None:
         """Keep nothing in memory of what somebody has subscribed to."""
+        self._forgotten += 1
         self._known.pop(account, None)
 
 

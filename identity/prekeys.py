@@ -108,13 +108,14 @@ def require_signed_by(identity: bytes, key: SignedKey) -> None:
         raise _not_signed() from None
 
 
-def one_time_keys(sent: Sequence[tuple[int, str]]) -> tuple[OneTimeKey, ...]:
-    """Raises Unprocessable ``invalid_key`` or ``duplicate_key``."""
+def one_time_keys(sent: Sequence[tuple[int, str]], signed: bytes = b"") -> tuple[OneTimeKey, ...]:
+    """``signed`` is not for one use. Raises Unprocessable ``invalid_key`` or ``duplicate_key``."""
     keys = tuple(
         OneTimeKey(key_id, agreement_key(public_key, f"one_time_pre_keys[{place}].public_key"))
         for place, (key_id, public_key) in enumerate(sent)
     )
-    if len({key.key_id for key in keys}) < len(keys) or len({key.public_key for key in keys}) < len(keys):
+    ids, distinct = {key.key_id for key in keys}, {key.public_key for key in keys} - {signed}
+    if len(ids) < len(keys) or len(distinct) < len(keys):
         message = "names an id or a key twice"
         raise Unprocessable(
             f"This upload {message}.", code="duplicate_key", fields=[FieldError("one_time_pre_keys", message)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import jwt
@@ -46,6 +46,9 @@ class KeySet:
 
     signing: SigningKey
     verifying: Mapping[str, tuple[str, VerifyingKey]]
+
+
+Said = TypeVar("Said")
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -102,29 +105,36 @@ class AccessTokens:
             del self._known[token]
 
     def _checked(self, token: str, now: float) -> Claims:
-        if len(token) > MAX_TOKEN_LENGTH:
-            raise _invalid()
-        try:
-            header = jwt.get_unverified_header(token)
-            algorithm, key = self._keys.verifying[header.get("kid", "")]
-            if header.get("typ") != TYPE:
-                raise _invalid()
-            said: dict[str, Any] = jwt.decode(
-                token,
-                key,
-                algorithms=[algorithm],
-                audience=AUDIENCE,
-                issuer=ISSUER,
-                # Times are compared here, with the clock we are handed.
-                options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
-            )
-            claims = msgspec.convert(said, Claims)
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
-            raise _invalid() from error
+        claims = read_token(token, self._keys, kind=TYPE, audience=AUDIENCE, required=_REQUIRED, into=Claims)
         if claims.iat > now + LEEWAY_SECONDS:
             raise _invalid()
         return claims
 
 
+def read_token(
+    token: str, keys: KeySet, *, kind: str, audience: str, required: Sequence[str], into: type[Said]
+) -> Said:
+    """What a token of ``kind`` says that one of ``keys`` has signed; its times are for the caller to look at, who has a
+    clock. Raises Unauthenticated ``invalid_token``."""
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise _invalid()
+    try:
+        header = jwt.get_unverified_header(token)
+        algorithm, key = keys.verifying[header.get("kid", "")]
+        if header.get("typ") != kind:
+            raise _invalid()
+        said: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            audience=audience,
+            issuer=ISSUER,
+            options={"require": list(required), "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+        )
+        return msgspec.convert(said, into)
+    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
+        raise _invalid() from error
+
+
 def _invalid() -> Unauthenticated:
-    return Unauthenticated("This access token is not valid here.", code="invalid_token")
+    return Unauthenticated("This token is not valid here.", code="invalid_token")

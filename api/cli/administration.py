@@ -147,7 +147,8 @@ async def _office(settings: Settings) -> AsyncIterator[_Office]:
             ids=ids,
             clock=clock,
         )
-        yield _Office(accounts, ApiKeys(units=units, store=SqlApiKeys(), audit=audit, ids=ids, clock=clock), audit)
+        keys = ApiKeys(units=units, store=SqlApiKeys(), accounts=SqlAccounts(), audit=audit, ids=ids, clock=clock)
+        yield _Office(accounts, keys, audit)
 
 
 async def _bring_up_to_date(database: Database, settings: Settings) -> None:

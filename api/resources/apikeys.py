@@ -12,7 +12,7 @@ from api.http.access import Access
 from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View, Wire
 from api.people import People
-from identity.apikeys import DEFAULT_RATE, SCOPES, ApiKey
+from identity.apikeys import DEFAULT_RATE, SCOPES, ListedKey
 from kernel.cursors import MAX_CURSOR_LENGTH
 
 # A time beyond it is a slip of the pen; it also keeps within what every store and calendar can say.
@@ -29,10 +29,15 @@ class NewKey(Wire, frozen=True):
 
 
 class KeyView(View, frozen=True):
+    """``made_by`` is an account, ``console``, or a pseudonym for somebody who was erased; ``made_by_admin`` is false
+    when they may not make keys any more. The key works all the same."""
+
     id: UUID
     name: str
     scopes: list[str]
     rate: int
+    made_by: str
+    made_by_admin: bool
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -67,7 +72,7 @@ class Keys:
         key, token = await self._keys.make(
             actor=call.principal.id, name=body.name, scopes=body.scopes, rate=body.rate, expires_at=expires_at
         )
-        return NewKeyView(**_fields(key), token=token)
+        return NewKeyView(**_fields(ListedKey(key, made_by_admin=True)), token=token)
 
     async def list_keys(self, call: Call, query: KeysQuery) -> KeysView:
         page = await self._keys.page(cursor=query.cursor, limit=query.limit)
@@ -130,12 +135,15 @@ def resource(people: People) -> Resource:
     )
 
 
-def _fields(key: ApiKey) -> dict[str, Any]:
+def _fields(found: ListedKey) -> dict[str, Any]:
+    key = found.key
     return {
         "id": key.id,
         "name": key.name,
         "scopes": sorted(key.scopes),
         "rate": key.rate,
+        "made_by": key.made_by,
+        "made_by_admin": found.made_by_admin,
         "created_at": _time(key.created_at),
         "expires_at": _time(key.expires_at),
         "last_used_at": _time(key.last_used_at),

@@ -13,7 +13,8 @@ from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View, Wire
 from api.people import People
 from identity import prekeys
-from identity.keydirectory import MAX_KEYS_A_REQUEST, BundleDevice, KeyChange, RetiredKey, Upload
+from identity.keychanges import KeyChange
+from identity.keydirectory import MAX_KEYS_A_REQUEST, RetiredKey, StockedDevice, Upload
 from identity.prekeys import SignedKey
 
 DeviceId = Annotated[str, Meta(min_length=1, max_length=64, pattern=prekeys.DEVICE_ID)]
@@ -144,7 +145,8 @@ class Keys:
         device_id = prekeys.device_id(body.device_id)
         identity, signed = prekeys.identity_key(body.identity_key), _signed(body.signed_pre_key)
         prekeys.require_signed_by(identity, signed)
-        one_time = prekeys.one_time_keys([(key.key_id, key.public_key) for key in body.one_time_pre_keys])
+        pairs = [(key.key_id, key.public_key) for key in body.one_time_pre_keys]
+        one_time = prekeys.one_time_keys(pairs, signed.public_key)
         sent = Upload(device_id, identity, signed, one_time)
         stocked = await self._directory.upload(call.principal.account, sent)
         return UploadedView(device_id=device_id, fingerprint=prekeys.fingerprint(identity), remaining=stocked.remaining)
@@ -266,7 +268,7 @@ def _retired_view(key: RetiredKey) -> RetiredKeyView:
     return RetiredKeyView(key_id=key.key_id, keep_until=datetime.fromtimestamp(key.keep_until, UTC))
 
 
-def _bundle_view(found: BundleDevice) -> BundleDeviceView:
+def _bundle_view(found: StockedDevice) -> BundleDeviceView:
     key = found.one_time_key
     return BundleDeviceView(
         device_id=found.device.device_id,

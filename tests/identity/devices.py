@@ -14,20 +14,26 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from adapters.memory import MemoryBus, MemoryState
+from adapters.sql.chat.companions import SqlCompanions
 from adapters.sql.engine import Database
 from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.blocks import SqlBlocks
 from adapters.sql.identity.friends import SqlFriends
-from adapters.sql.identity.prekeys import SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
-from adapters.sql.migrate import upgrade
+from adapters.sql.identity.prekeys import SqlBundles, SqlKeyChanges, SqlKeyDevices, SqlOneTimeKeys, SqlRetiredKeys
+from adapters.sql.jobs import SqlJobs, open_jobs
+from adapters.sql.metadata import metadata
 from config.sections import Database as DatabaseSettings
+from config.sections import Jobs
 from identity.accounts import Account
 from identity.announcements import Announcer
+from identity.keychanges import NEWS_JOB, KeyChanges
 from identity.keydirectory import KeyDirectory, Upload
 from identity.prekeys import SIGNED_PREFIX, OneTimeKey, SignedKey
 from kernel.clock import SystemClock
 from kernel.ids import IdGenerator
+from kernel.jobs import JobDone
 from kernel.metrics import Metrics
+from kernel.units import Transaction
 from tests.adapters.sql.relational import opened
 from tests.clocks import MovableClock
 
@@ -86,6 +92,8 @@ class Directory:
     """On a store of its own."""
 
     keys: KeyDirectory
+    changes: KeyChanges
+    jobs: SqlJobs
     database: Database
     bus: MemoryBus
     clock: MovableClock
@@ -93,11 +101,28 @@ class Directory:
 
     async def person(self) -> UUID:
         """An account that nobody can sign in to."""
-        identifier = self.ids.next()
-        name = identifier.hex
-        account = Account(identifier, f"{name}@example.org", name, name, name, "", 0.0, 0.0)
-        await self.database.units.write(lambda unit: SqlAccounts().add(unit, account))
-        return identifier
+        [made] = await self.crowd(1)
+        return made
+
+    async def crowd(self, size: int) -> list[UUID]:
+        """By id."""
+        people = [self.ids.next() for _ in range(size)]
+        accounts = [Account(who, f"{who.hex}@example.org", who.hex, who.hex, who.hex, "", 0.0, 0.0) for who in people]
+
+        async def work(unit: Transaction) -> None:
+            for account in accounts:
+                await SqlAccounts().add(unit, account)
+
+        await self.database.units.write(work, timeout=30.0)
+        return people
+
+    async def tell(self) -> int:
+        """What waits to be told of changes, at once; answers how many changes that were."""
+        waiting = await self.jobs.queue.claim([NEWS_JOB], limit=100, lease=60.0)
+        for job in waiting:
+            await self.changes.tell(job)
+        await self.jobs.queue.settle([JobDone(job) for job in waiting])
+        return len(waiting)
 
 
 @asynccontextmanager
@@ -105,18 +130,30 @@ async def directory(settings: DatabaseSettings, folder: Path) -> AsyncIterator[D
     clock, metrics = MovableClock(), Metrics()
     ids, bus = IdGenerator(SystemClock()), MemoryBus(metrics)
     async with opened(settings, folder, metrics=metrics) as database:
-        await upgrade(database)
-        keys = KeyDirectory(
-            units=database.units,
-            devices=SqlKeyDevices(),
-            one_time=SqlOneTimeKeys(),
-            retired=SqlRetiredKeys(),
-            changes=SqlKeyChanges(),
-            blocks=SqlBlocks(),
-            friends=SqlFriends(),
-            announcer=Announcer(bus),
-            counters=MemoryState(clock, metrics).counters,
-            ids=ids,
-            clock=clock,
-        )
-        yield Directory(keys, database, bus, clock, ids)
+        # Migrations come to the same, slowly.
+        await database.units.write(lambda unit: unit.connection.run_sync(metadata.create_all), timeout=30.0)
+        async with open_jobs(database, Jobs(), clock=clock, metrics=metrics, ids=ids) as jobs:
+            units, announcer, record = database.units, Announcer(bus), SqlKeyChanges()
+            changes = KeyChanges(
+                units=units,
+                store=record,
+                friends=SqlFriends(),
+                companions=SqlCompanions(),
+                blocks=SqlBlocks(),
+                announcer=announcer,
+                jobs=jobs.queue,
+            )
+            keys = KeyDirectory(
+                units=units,
+                devices=SqlKeyDevices(),
+                bundles=SqlBundles(),
+                one_time=SqlOneTimeKeys(),
+                retired=SqlRetiredKeys(),
+                record=record,
+                changes=changes,
+                announcer=announcer,
+                counters=MemoryState(clock, metrics).counters,
+                ids=ids,
+                clock=clock,
+            )
+            yield Directory(keys, changes, jobs, database, bus, clock, ids)

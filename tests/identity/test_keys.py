@@ -11,10 +11,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import update
 
+from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.identity.blocks import SqlBlocks
 from adapters.sql.identity.friends import SqlFriends
+from adapters.sql.units import sql_of
+from identity import keydirectory
+from identity.accounts import State
 from identity.announcements import channel_of
 from identity.blocks import Block
 from identity.friends import Friendship
@@ -29,12 +35,14 @@ async def told(here: World, person: Person) -> AsyncIterator[Subscription]:
         yield events
 
 
-async def next_of(events: Subscription) -> dict[str, Any]:
+async def next_of(events: Subscription, *, besides: str = "") -> dict[str, Any]:
     async with asyncio.timeout(5):
-        event = await anext(aiter(events))
-    assert isinstance(event, BusEvent)
-    found: dict[str, Any] = json.loads(event.payload)
-    return found
+        while True:
+            event = await anext(aiter(events))
+            assert isinstance(event, BusEvent)
+            found: dict[str, Any] = json.loads(event.payload)
+            if found["type"] != besides:
+                return found
 
 
 async def left(person: Person, device: Device, **expected: object) -> None:
@@ -42,100 +50,79 @@ async def left(person: Person, device: Device, **expected: object) -> None:
     assert found["devices"] == [{"device_id": device.id, **expected}]
 
 
-async def befriend(here: World, one: Person, other: Person) -> None:
-    friendship = Friendship(one.id, other.id, accepted=True, since=0.0)
-    await here.platform.database.units.write(lambda unit: SqlFriends().put(unit, friendship))
+async def fetched(asker: Person, target: Person) -> list[tuple[str, object]]:
+    """Which key of which device."""
+    devices = (await asker.get(f"/v1/keys/{target.id}")).body["devices"]
+    return [(each["device_id"], each.get("one_time_pre_key", {}).get("key_id")) for each in devices]
+
+
+def mark(device: Device) -> str:
+    return hashlib.sha256(device.identity_key).hexdigest()
 
 
 async def test_what_a_device_uploads_is_what_others_get_and_can_verify(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob = await here.people("ada", "bob")
+        assert (await bob.get(f"/v1/keys/{ada.id}")).body == {"user_id": str(ada.id), "devices": []}
+        assert (await ada.get("/v1/keys/count")).body == {"count": 0, "devices": []}
         phone = Device()
         uploaded = await ada.post("/v1/keys/upload", phone.body(range(1, 4)))
         assert (uploaded.status, uploaded.body) == (
             200,
-            {
-                "device_id": "phone",
-                "fingerprint": hashlib.sha256(phone.identity_key).hexdigest(),
-                "remaining": 3,
-            },
+            {"device_id": "phone", "fingerprint": mark(phone), "remaining": 3},
         )
+        assert (await bob.ask("HEAD", f"/v1/keys/{ada.id}")).status == 200
+        await left(ada, phone, remaining=3)
         bundle = await bob.get(f"/v1/keys/{ada.id}")
         assert bundle.headers["Cache-Control"] == "no-store"
         body = phone.body([1])
-        assert (bundle.status, bundle.body) == (
-            200,
-            {
-                "user_id": str(ada.id),
-                "devices": [
-                    {
-                        "device_id": "phone",
-                        "identity_key": body["identity_key"],
-                        "signed_pre_key": body["signed_pre_key"],
-                        "one_time_pre_key": body["one_time_pre_keys"][0],
-                    }
-                ],
-            },
-        )
-        [device] = bundle.body["devices"]
+        expected = {
+            "device_id": "phone",
+            "identity_key": body["identity_key"],
+            "signed_pre_key": body["signed_pre_key"],
+            "one_time_pre_key": body["one_time_pre_keys"][0],
+        }
+        assert (bundle.status, bundle.body) == (200, {"user_id": str(ada.id), "devices": [expected]})
+        signed = bundle.body["devices"][0]["signed_pre_key"]
         identity, key, signature = (
-            base64.b64decode(value)
-            for value in (
-                device["identity_key"],
-                device["signed_pre_key"]["public_key"],
-                device["signed_pre_key"]["signature"],
-            )
+            base64.b64decode(value) for value in (expected["identity_key"], signed["public_key"], signed["signature"])
         )
         Ed25519PublicKey.from_public_bytes(identity).verify(signature, b"secureconnect-spk-v1" + key)
 
 
-async def test_every_device_is_in_the_bundle_with_a_one_time_key_while_it_has_any(tmp_path: Path) -> None:
+async def test_every_device_is_in_the_bundle_with_its_oldest_one_time_key_and_no_upload_brings_one_back(
+    tmp_path: Path,
+) -> None:
     async with world(tmp_path) as here:
         ada, bob = await here.people("ada", "bob")
         phone, laptop = Device("phone"), Device("laptop")
         await ada.post("/v1/keys/upload", phone.body([7, 5]))
         await ada.post("/v1/keys/upload", laptop.body([1]))
-
-        async def fetched() -> list[tuple[str, object]]:
-            devices = (await bob.get(f"/v1/keys/{ada.id}")).body["devices"]
-            return [(each["device_id"], each.get("one_time_pre_key", {}).get("key_id")) for each in devices]
-
-        assert await fetched() == [("laptop", 1), ("phone", 5)]
-        assert await fetched() == [("laptop", None), ("phone", 7)]
-        assert await fetched() == [("laptop", None), ("phone", None)]
-
-
-async def test_uploading_the_same_again_changes_nothing_and_brings_no_key_back(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        phone = Device()
-        await ada.post("/v1/keys/upload", phone.body([1, 2]))
-        first = (await bob.get(f"/v1/keys/{ada.id}")).body["devices"][0]["one_time_pre_key"]
-        again = await ada.post("/v1/keys/upload", phone.body([1, 2]))
-        assert (again.status, again.body["remaining"]) == (200, 1)
-        second = (await bob.get(f"/v1/keys/{ada.id}")).body["devices"][0]["one_time_pre_key"]
-        assert (first["key_id"], second["key_id"]) == (1, 2)
-        assert "one_time_pre_key" not in (await bob.get(f"/v1/keys/{ada.id}")).body["devices"][0]
+        assert await fetched(bob, ada) == [("laptop", 1), ("phone", 7)]
+        for device, ids, remaining in ((phone, [7, 5], 1), (laptop, [1], 0)):
+            again = await ada.post("/v1/keys/upload", device.body(ids))
+            assert (again.status, again.body["remaining"]) == (200, remaining)
+        assert await fetched(bob, ada) == [("laptop", None), ("phone", 5)]
+        assert await fetched(bob, ada) == [("laptop", None), ("phone", None)]
+        assert (await ada.post("/v1/keys/upload", phone.body([5, 3]))).body["remaining"] == 1
+        assert await fetched(bob, ada) == [("laptop", None), ("phone", 3)]
 
 
-async def test_looking_at_a_bundle_by_head_uses_nothing_up(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        phone = Device()
-        await ada.post("/v1/keys/upload", phone.body([1]))
-        assert (await bob.ask("HEAD", f"/v1/keys/{ada.id}")).status == 200
-        await left(ada, phone, remaining=1)
-
-
-async def test_one_asker_cannot_use_up_a_stock(tmp_path: Path) -> None:
+async def test_neither_one_asker_nor_many_together_use_up_a_stock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with world(tmp_path) as here:
         ada, bob, eve = await here.people("ada", "bob", "eve")
         phone = Device()
         await ada.post("/v1/keys/upload", phone.body(range(1, 31)))
-        bundles = [(await eve.get(f"/v1/keys/{ada.id}")).body["devices"][0] for _ in range(15)]
-        assert ["one_time_pre_key" in device for device in bundles] == [True] * 10 + [False] * 5
+        given = [key_id for _ in range(15) for _, key_id in await fetched(eve, ada)]
+        assert given == [*range(1, 11), *[None] * 5]
         await left(ada, phone, remaining=20)
-        assert (await bob.get(f"/v1/keys/{ada.id}")).body["devices"][0]["one_time_pre_key"]["key_id"] == 11
+        assert await fetched(bob, ada) == [("phone", 11)]
+        # What eve was refused does not count among what ada's devices gave.
+        monkeypatch.setattr(keydirectory, "BUNDLES_OF_A_PERSON", 13)
+        assert [await fetched(bob, ada) for _ in range(3)] == [[("phone", 12)], [("phone", 13)], [("phone", None)]]
+        await left(ada, phone, remaining=17)
 
 
 async def test_the_owner_is_told_once_when_a_stock_falls_under_ten_and_again_after_it_was_filled(
@@ -150,16 +137,19 @@ async def test_the_owner_is_told_once_when_a_stock_falls_under_ten_and_again_aft
         async with told(here, ada) as events:
             await bob.get(f"/v1/keys/{ada.id}")
             await bob.get(f"/v1/keys/{ada.id}")
-            assert await next_of(events) == low
+            assert await next_of(events, besides="key_changed") == low
             await bob.get(f"/v1/keys/{ada.id}")
-            assert await next_of(events) == {"type": "keys_low", "data": {"device_id": "phone", "remaining": 9}}
+            assert await next_of(events, besides="key_changed") == {
+                "type": "keys_low",
+                "data": {"device_id": "phone", "remaining": 9},
+            }
             await ada.post("/v1/keys/upload", phone.body(range(20, 22)))
             await eve.get(f"/v1/keys/{ada.id}")
             await left(ada, phone, remaining=9)
-            assert await next_of(events) == low
+            assert await next_of(events, besides="key_changed") == low
             await eve.get(f"/v1/keys/{ada.id}")
             await here.platform.bus.publish(channel_of(ada.id), b'{"type": "nothing more"}')
-            assert await next_of(events) == {"type": "nothing more"}
+            assert await next_of(events, besides="key_changed") == {"type": "nothing more"}
 
 
 async def test_a_rotated_key_is_the_one_that_is_handed_out_and_its_owner_hears_what_to_keep(tmp_path: Path) -> None:
@@ -178,57 +168,60 @@ async def test_a_rotated_key_is_the_one_that_is_handed_out_and_its_owner_hears_w
         assert device["one_time_pre_key"]["key_id"] == 1
         back = await ada.post("/v1/keys/rotate", {"device_id": "phone", "signed_pre_key": phone.signed_body(1)})
         assert (back.status, back.code) == (409, "key_reused")
+        # An upload with another signed key rotates too.
+        assert (await ada.post("/v1/keys/upload", phone.body([2], signed=3))).body["remaining"] == 1
+        assert (await ada.post("/v1/keys/upload", phone.body([], signed=2))).code == "key_reused"
 
 
-async def test_an_upload_with_another_signed_key_rotates_too(tmp_path: Path) -> None:
+async def test_what_becomes_of_identities_is_recorded_and_told_to_friends_companions_and_the_owner(
+    tmp_path: Path,
+) -> None:
     async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        phone = Device()
-        await ada.post("/v1/keys/upload", phone.body([1]))
-        assert (await ada.post("/v1/keys/upload", phone.body([2], signed=2))).body["remaining"] == 2
-        assert (await ada.post("/v1/keys/upload", phone.body([], signed=1))).code == "key_reused"
-
-
-async def test_a_changed_identity_is_recorded_and_friends_and_the_owner_are_told(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob, eve = await here.people("ada", "bob", "eve")
-        await befriend(here, ada, bob)
+        ada, bob, cleo, eve = await here.people("ada", "bob", "cleo", "eve")
+        group = {"type": "group", "title": "Choir", "participant_ids": [str(ada.id)]}
+        assert (await cleo.post("/v1/conversations", group)).status == 201
+        friendship = Friendship(ada.id, bob.id, accepted=True, since=0.0)
+        await here.platform.database.units.write(lambda unit: SqlFriends().put(unit, friendship))
         old, new = Device(), Device()
-        await ada.post("/v1/keys/upload", old.body([1, 2]))
-        marks = [hashlib.sha256(device.identity_key).hexdigest() for device in (new, old)]
-        async with told(here, bob) as to_bob, told(here, ada) as to_ada, told(here, eve) as to_eve:
+
+        def news(kind: str, device: Device) -> dict[str, Any]:
+            data = {"user_id": str(ada.id), "device_id": "phone", "kind": kind, "fingerprint": mark(device)}
+            return {"type": "key_changed", "data": data}
+
+        async with (
+            told(here, ada) as to_ada,
+            told(here, bob) as to_bob,
+            told(here, cleo) as to_cleo,
+            told(here, eve) as to_eve,
+        ):
+
+            async def heard(kind: str, device: Device) -> None:
+                for events in (to_ada, to_bob, to_cleo):
+                    assert await next_of(events) == news(kind, device)
+
+            await ada.post("/v1/keys/upload", old.body([1, 2]))
+            await heard("added", old)
+            await ada.post("/v1/keys/upload", old.body([3], signed=2))  # the same identity: nothing to tell
             assert (await ada.post("/v1/keys/upload", new.body([5]))).body["remaining"] == 1
-            change = {"user_id": str(ada.id), "device_id": "phone", "fingerprint": marks[0]}
-            for events in (to_bob, to_ada):
-                assert await next_of(events) == {"type": "key_changed", "data": change}
+            await heard("changed", new)
+            [device] = (await bob.get(f"/v1/keys/{ada.id}")).body["devices"]
+            assert (device["identity_key"], device["one_time_pre_key"]["key_id"]) == (text(new.identity_key), 5)
+            # Taking a device out first hides no change of its identity.
+            assert (await ada.delete("/v1/keys/devices/phone")).status == 204
+            await heard("removed", new)
+            assert await fetched(bob, ada) == []
+            assert (await ada.delete("/v1/keys/devices/phone")).status == 404
+            await ada.post("/v1/keys/upload", new.body([6]))
+            await heard("added", new)
+            await ada.delete("/v1/keys/devices/phone")
+            await heard("removed", new)
+            await ada.post("/v1/keys/upload", old.body([1]))
+            await heard("changed", old)
             await here.platform.bus.publish(channel_of(eve.id), b'{"type": "nothing else"}')
             assert await next_of(to_eve) == {"type": "nothing else"}
-        device = (await bob.get(f"/v1/keys/{ada.id}")).body["devices"][0]
-        assert (device["identity_key"], device["one_time_pre_key"]["key_id"]) == (text(new.identity_key), 5)
-        changes = (await bob.get(f"/v1/keys/{ada.id}/changes")).body
-        assert [(item["kind"], item["fingerprint"]) for item in changes["items"]] == [
-            ("changed", marks[0]),
-            ("added", marks[1]),
-        ]
-
-
-async def test_taking_a_device_out_first_hides_no_change_of_its_identity(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        await befriend(here, ada, bob)
-        old, new = Device(), Device()
-        await ada.post("/v1/keys/upload", old.body([1]))
-        assert (await ada.delete("/v1/keys/devices/phone")).status == 204
-        assert (await bob.get(f"/v1/keys/{ada.id}")).body["devices"] == []
-        assert (await ada.delete("/v1/keys/devices/phone")).status == 404
-        async with told(here, bob) as events:
-            await ada.post("/v1/keys/upload", old.body([2]))  # the same identity: nothing to tell
-            await ada.delete("/v1/keys/devices/phone")
-            await ada.post("/v1/keys/upload", new.body([1]))
-            told_of = await next_of(events)
-        assert told_of["data"]["fingerprint"] == hashlib.sha256(new.identity_key).hexdigest()
-        kinds = [item["kind"] for item in (await bob.get(f"/v1/keys/{ada.id}/changes")).body["items"]]
-        assert kinds == ["changed", "removed", "added", "removed", "added"]
+        record = (await bob.get(f"/v1/keys/{ada.id}/changes")).body["items"]
+        kinds = [("changed", old), ("removed", new), ("added", new), ("removed", new), ("changed", new), ("added", old)]
+        assert [(item["kind"], item["fingerprint"]) for item in record] == [(kind, mark(it)) for kind, it in kinds]
 
 
 async def test_changes_are_read_page_by_page_while_new_ones_arrive(tmp_path: Path) -> None:
@@ -246,42 +239,36 @@ async def test_changes_are_read_page_by_page_while_new_ones_arrive(tmp_path: Pat
         assert (await bob.get(f"/v1/keys/{ada.id}/changes?cursor=nonsense")).code == "bad_cursor"
 
 
-async def test_people_who_blocked_one_another_see_no_keys(tmp_path: Path) -> None:
+async def test_keys_are_there_for_whom_they_are_for(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        ada, eve = await here.people("ada", "eve")
-        for person in (ada, eve):
-            await person.post("/v1/keys/upload", Device().body([1]))
-        block = Block(ada.id, eve.id, 0.0)
-        await here.platform.database.units.write(lambda unit: SqlBlocks().add(unit, block, most=10))
+        ada, bob, eve = await here.people("ada", "bob", "eve")
+        units = here.platform.database.units
+        phone = Device()
+        await ada.post("/v1/keys/upload", phone.body([1, 2]))
+        # Only one's own devices can be changed.
+        assert (
+            await eve.post("/v1/keys/rotate", {"device_id": "phone", "signed_pre_key": phone.signed_body(2)})
+        ).status == 404
+        assert (await eve.delete("/v1/keys/devices/phone")).status == 404
+        assert (await eve.get("/v1/keys/count?device_id=phone")).code == "not_found"
+        assert (await eve.post("/v1/keys/upload", Device().body([1]))).status == 200
+        assert (await eve.get(f"/v1/keys/{ada.id}")).body["devices"][0]["identity_key"] == text(phone.identity_key)
+        # Nobody's, and without an account nobody has any.
+        for nobody in ("00000000-0000-7000-8000-000000000000", "nobody"):
+            assert (await ada.get(f"/v1/keys/{nobody}")).status == 404
+        assert (await here.stranger.get(f"/v1/keys/{bob.id}")).status == 401
+        # A block hides them in both directions, and uses nothing up.
+        await units.write(lambda unit: SqlBlocks().add(unit, Block(ada.id, eve.id, 0.0), most=10))
         for asker, target in ((ada, eve), (eve, ada)):
             for path in (f"/v1/keys/{target.id}", f"/v1/keys/{target.id}/changes"):
                 answer = await asker.get(path)
                 assert (answer.status, answer.code) == (404, "not_found")
         assert (await ada.get("/v1/keys/count")).body["count"] == 1
-
-
-async def test_nobody_and_somebody_without_devices_are_told_apart(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, bob = await here.people("ada", "bob")
-        assert (await ada.get(f"/v1/keys/{bob.id}")).body == {"user_id": str(bob.id), "devices": []}
-        assert (await ada.get("/v1/keys/00000000-0000-7000-8000-000000000000")).status == 404
-        assert (await ada.get("/v1/keys/nobody")).status == 404
-        assert (await ada.get("/v1/keys/count")).body == {"count": 0, "devices": []}
-        assert (await ada.get("/v1/keys/count?device_id=phone")).code == "not_found"
-        assert (await here.stranger.get(f"/v1/keys/{bob.id}")).status == 401
-
-
-async def test_only_ones_own_devices_can_be_changed(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada, eve = await here.people("ada", "eve")
-        phone = Device()
-        await ada.post("/v1/keys/upload", phone.body([1]))
-        body = {"device_id": "phone", "signed_pre_key": phone.signed_body(2)}
-        assert (await eve.post("/v1/keys/rotate", body)).status == 404
-        assert (await eve.delete("/v1/keys/devices/phone")).status == 404
-        assert (await eve.post("/v1/keys/upload", Device().body([1]))).status == 200
-        device = (await eve.get(f"/v1/keys/{ada.id}")).body["devices"][0]
-        assert device["identity_key"] == text(phone.identity_key)
+        # Nobody begins a session with who has been disabled; their stock waits for them.
+        for state, keys in ((State.DISABLED, []), (State.ACTIVE, [("phone", 2)])):
+            change = update(ACCOUNTS).where(ACCOUNTS.c.id == ada.id).values(state=state.value)
+            await units.write(lambda unit, change=change: sql_of(unit).connection.execute(change))
+            assert await fetched(bob, ada) == keys
 
 
 async def test_two_hundred_requests_at_once_get_two_hundred_different_keys(tmp_path: Path) -> None:
@@ -292,6 +279,5 @@ async def test_two_hundred_requests_at_once_get_two_hundred_different_keys(tmp_p
         phone = Device()
         for first in (0, 100):
             await ada.post("/v1/keys/upload", phone.body(range(first, first + 100)))
-        answers = await asyncio.gather(*(asker.get(f"/v1/keys/{ada.id}") for asker in askers for _ in range(10)))
-        handed = [answer.body["devices"][0]["one_time_pre_key"]["key_id"] for answer in answers]
-        assert sorted(handed) == list(range(200))
+        answers = await asyncio.gather(*(fetched(asker, ada) for asker in askers for _ in range(10)))
+        assert sorted(answers) == [[("phone", number)] for number in range(200)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -13,13 +13,12 @@ from sqlalchemy import event, update
 
 from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.identity.prekeys import SqlOneTimeKeys
-from adapters.sql.lane import SqlTransaction
 from identity.accounts import State
 from identity.announcements import channel_of
-from identity.keydirectory import BundleDevice, ChangeKind
-from identity.prekeys import OneTimeKey
+from identity.keychanges import ChangeKind
+from identity.keydirectory import StockedDevice
 from kernel.bus import BusEvent
-from kernel.errors import NotFound
+from kernel.errors import DependencyUnavailable, NotFound
 from tests.adapters.sql.relational import BACKENDS, settings_for, url_for
 from tests.identity.devices import Device, Directory, directory
 
@@ -53,7 +52,7 @@ async def fetched(here: Directory, target: UUID, times: int) -> list[tuple[str, 
     return [(each.device.device_id, _key_id(each)) for bundle in bundles for each in bundle]
 
 
-def _key_id(found: BundleDevice) -> int | None:
+def _key_id(found: StockedDevice) -> int | None:
     return None if found.one_time_key is None else found.one_time_key.key_id
 
 
@@ -61,24 +60,44 @@ async def test_of_two_hundred_at_once_each_gets_a_key_of_their_own(here: Directo
     askers = askers_for(here)
     devices = [Device("laptop"), Device("phone")]
     target = await stocked(here, devices, askers)
-    handed = await fetched(here, target, askers)
-    assert sorted(handed) == [(device.id, key_id) for device in devices for key_id in range(askers)]
+    bundles = await asyncio.gather(*(here.keys.bundle(uuid4(), target) for _ in range(askers)))
+    handed = [(each.device.device_id, each.one_time_key) for bundle in bundles for each in bundle]
+    assert len(handed) == 2 * askers
+    assert set(handed) == {(device.id, key) for device in devices for key in device.one_time(range(askers))}
     assert [found.remaining for found in await here.keys.stock(target)] == [0, 0]
 
 
-async def test_even_without_waiting_for_one_another_nobody_takes_what_another_took(here: Directory) -> None:
-    """The lock is there so that nobody leaves with nothing; that no key goes out twice does not hang on it."""
-    askers, store = askers_for(here), SqlOneTimeKeys()
-    target = await stocked(here, [Device()], askers)
+async def test_stock_that_comes_while_many_wait_is_neither_lost_nor_handed_out_twice(here: Directory) -> None:
+    """A statement that has waited for a row sees what the row has become, but no key that came since it began."""
+    askers, phone = askers_for(here), Device()
+    target, times = await stocked(here, [phone], 2), askers // 4
 
-    async def take(unit: SqlTransaction) -> Mapping[str, OneTimeKey]:
-        return await store.take(unit, target, 1.0)
+    async def fill() -> None:
+        for first in range(2, 2 + askers, 10):
+            await here.keys.upload(target, phone.upload(range(first, min(first + 10, 2 + askers))))
 
-    units = here.database.units
-    taken = await asyncio.gather(*(units.write(take, serializable=False) for _ in range(askers)))
-    given = [key.key_id for keys in taken for key in keys.values()]
-    assert given
-    assert len(given) == len(set(given))
+    handed, _ = await asyncio.gather(fetched(here, target, times), fill())
+    handed += await fetched(here, target, askers + 2 - times)
+    [left] = await here.keys.stock(target)
+    given = [key_id for _, key_id in handed if key_id is not None]
+    given += [key_id for _, key_id in await fetched(here, target, left.remaining) if key_id is not None]
+    assert sorted(given) == list(range(askers + 2))
+
+
+async def test_rotating_filling_and_taking_out_get_through_a_crowd_of_askers(here: Directory) -> None:
+    askers, devices = askers_for(here), [Device("laptop"), Device("phone"), Device("tablet")]
+    target = await stocked(here, devices, 20)
+
+    async def busy(device: Device) -> None:
+        for number in range(2, 5):
+            await here.keys.rotate(target, device.id, device.signed(number))
+            await here.keys.upload(target, device.upload([100 + number], signed=number))
+
+    handed, *_ = await asyncio.gather(fetched(here, target, askers), *(busy(device) for device in devices))
+    for device in devices:
+        given = [key_id for name, key_id in handed if name == device.id and key_id is not None]
+        assert len(given) == len(set(given))
+    assert {found.device.signed_key.key_id for found in await here.keys.stock(target)} == {4}
 
 
 async def test_when_there_are_fewer_keys_than_askers_the_rest_is_answered_without(here: Directory) -> None:
@@ -166,22 +185,18 @@ def statements(here: Directory) -> Iterator[list[str]]:
             event.remove(engine, "before_cursor_execute", record)
 
 
-async def test_a_bundle_costs_the_same_queries_for_one_device_and_for_twenty(here: Directory) -> None:
+async def test_a_bundle_is_one_query_for_one_device_and_for_twenty(here: Directory) -> None:
     one = await stocked(here, [Device()], 3)
     twenty = await stocked(here, [Device(f"device-{number}") for number in range(20)], 3)
-    costs = []
     for target in (one, twenty):
         with statements(here) as seen:
             bundle = await here.keys.bundle(uuid4(), target)
         assert all(found.one_time_key is not None for found in bundle)
-        costs.append(len(seen))
+        assert len(seen) == 1
         with statements(here) as seen:
             await here.keys.bundle(uuid4(), target, peek=True)
-        assert len([statement for statement in seen if "key_devices" in statement]) == 1
-        with statements(here) as seen:
             await here.keys.stock(target)
-        assert len(seen) == 1
-    assert costs[0] == costs[1] == 4
+        assert len(seen) == 2
 
 
 async def test_a_hundred_keys_cost_as_many_queries_as_one(here: Directory) -> None:
@@ -195,9 +210,50 @@ async def test_a_hundred_keys_cost_as_many_queries_as_one(here: Directory) -> No
     assert costs[0] == costs[1]
 
 
-async def test_somebody_who_is_being_erased_has_no_keys(here: Directory) -> None:
-    target = await stocked(here, [Device()], 1)
+async def test_somebody_who_is_being_erased_has_no_keys_and_gets_none(here: Directory) -> None:
+    phone = Device()
+    target = await stocked(here, [phone], 1)
     erasing = update(ACCOUNTS).where(ACCOUNTS.c.id == target).values(state=State.ERASING.value)
     await here.database.units.write(lambda unit: unit.connection.execute(erasing))
-    with pytest.raises(NotFound):
-        await here.keys.bundle(uuid4(), target)
+    for refused in (
+        lambda: here.keys.bundle(uuid4(), target),
+        lambda: here.keys.upload(target, Device("laptop").upload()),
+        lambda: here.keys.upload(target, phone.upload([2])),
+        lambda: here.keys.rotate(target, "phone", phone.signed(2)),
+        lambda: here.keys.remove(target, "phone"),
+    ):
+        with pytest.raises(NotFound):
+            await refused()
+
+
+async def test_of_those_that_went_out_the_last_are_remembered(here: Directory) -> None:
+    phone, store = Device(), SqlOneTimeKeys()
+    target = await stocked(here, [phone], 5)
+    await fetched(here, target, 4)
+
+    async def add(*ids: int) -> int:
+        keys = phone.one_time(ids)
+        return await here.database.units.write(lambda unit: store.add(unit, target, "phone", keys, remember=2))
+
+    assert await add(0) == 1, "known still: it is not forgotten before there is something new"
+    assert await add(7) == 2
+    assert await add(2, 3) == 2
+    assert await add(0, 1) == 4
+    assert [(await fetched(here, target, 1))[0][1] for _ in range(5)] == [4, 7, 0, 1, None]
+
+
+class Away:
+    """The store that counts who asks how often."""
+
+    async def increment(self, key: str, by: int = 1, *, ttl: float) -> int:
+        raise DependencyUnavailable("redis", "connection refused")
+
+
+async def test_without_the_store_that_counts_askers_the_stock_is_spared_and_bundles_still_come(
+    here: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = Device()
+    target = await stocked(here, [phone], 1)
+    monkeypatch.setattr(here.keys, "_counters", Away())
+    [found] = await here.keys.bundle(uuid4(), target)
+    assert (found.device.identity_key, found.one_time_key, found.remaining) == (phone.identity_key, None, 1)

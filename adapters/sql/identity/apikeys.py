@@ -21,6 +21,8 @@ API_KEYS = Table(
     Column("digest", Bytes, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("rate", Integer, nullable=False),
+    # Text, as in the audit log: not everybody who makes one is a person.
+    Column("made_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("last_used_at", Moment),

@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.Column("signature", Bytes(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("rotated_at", Moment(), nullable=False),
+        sa.Column("handed", Integer(), nullable=False),
+        sa.Column("given", Integer(), nullable=True),
         sa.PrimaryKeyConstraint("account", "device_id", name="pk_key_devices"),
     )
     op.create_table(
@@ -32,14 +34,10 @@ def upgrade() -> None:
         sa.Column("device_id", Text(), nullable=False),
         sa.Column("key_id", Integer(), nullable=False),
         sa.Column("public_key", Bytes(), nullable=False),
-        sa.Column("handed_at", Moment(), nullable=True),
+        sa.Column("position", Integer(), nullable=False),
         sa.PrimaryKeyConstraint("account", "device_id", "key_id", name="pk_one_time_keys"),
         sa.UniqueConstraint("account", "device_id", "public_key", name="uq_one_time_keys_account_device_id_public_key"),
-    )
-    op.create_index(
-        "ix_one_time_keys_account_device_id_handed_at_key_id",
-        "one_time_keys",
-        ["account", "device_id", "handed_at", "key_id"],
+        sa.UniqueConstraint("account", "device_id", "position", name="uq_one_time_keys_account_device_id_position"),
     )
     op.create_table(
         "retired_signed_keys",

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("digest", Bytes(), nullable=False),
         sa.Column("scopes", Text(), nullable=False),
         sa.Column("rate", Integer(), nullable=False),
+        sa.Column("made_by", Text(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("expires_at", Moment(), nullable=True),
         sa.Column("last_used_at", Moment(), nullable=True),
