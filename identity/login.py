@@ -67,7 +67,7 @@ class Login:
         await self._lockout.require_open(account=email, address=address)
         # Only who knows the password hears of the account's state.
         if account.state is not State.ACTIVE:
-            raise Forbidden("This account is disabled.", code="account_disabled")
+            raise Forbidden("This account is disabled; an administrator can tell why.", code="account_disabled")
         if self._require_verified and account.email_verified_at is None:
             raise Forbidden("Confirm your e-mail address first; the mail has the link.", code="email_not_verified")
         await self._prove_twice(account, credentials, email, address)
@@ -79,7 +79,10 @@ class Login:
         if not await self._second.required(account.id):
             return
         if credentials.totp is None and credentials.recovery_code is None:
-            raise Unauthenticated("This account asks for a second factor.", code="second_factor_required")
+            raise Unauthenticated(
+                "This account asks for a code of its authenticator, or a recovery code, too.",
+                code="second_factor_required",
+            )
         if not await self._second.verify(account.id, totp=credentials.totp, recovery_code=credentials.recovery_code):
             await self._lockout.failed(account=email, address=address)
             raise Unauthenticated("This code is wrong, or was used before.", code="invalid_second_factor")

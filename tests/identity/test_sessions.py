@@ -83,6 +83,15 @@ async def test_a_refresh_token_that_was_used_before_ends_the_session_for_both(tm
         assert (await elsewhere.get("/v1/auth/profile")).status == 200
 
 
+async def test_a_refresh_whose_answer_was_lost_is_repeated_with_its_key_and_ends_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
+        body, headers = {"refresh_token": ada.tokens["refresh_token"]}, {"Idempotency-Key": "a-random-one-of-a-client"}
+        first, again = [await here.stranger.ask("POST", "/v1/auth/refresh", body, **headers) for _ in range(2)]
+        assert (first.status, again.body) == (200, first.body)
+        assert (await refreshed(ada, again.body["refresh_token"])).status == 200
+
+
 async def test_what_is_no_refresh_token_is_refused_and_nothing_worse(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")
