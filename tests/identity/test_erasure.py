@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from kernel.datarights import DataMap, ExportPage, NamedObject, Part, PersonalDa
 from kernel.jobs import Job
 from kernel.units import Transaction
 from tests.chat.parties import at, direct, group, roles
+from tests.identity.devices import Device
 from tests.identity.lives import lived
+from tests.identity.test_exports import EXPORT
 from tests.identity.test_nothing_mentions_the_erased import finished, lasting
 from tests.identity.test_second_factor import turned_on
 from tests.identity.traces import Names, everywhere
@@ -60,13 +62,13 @@ def job(erasure: UUID = NONE) -> Job:
     return Job(uuid4(), ERASE_JOB, erasure.bytes, 1, 1000, uuid4())
 
 
-def carried_out(here: World, data: DataMap) -> ErasureJob:
+def carried_out(here: World, data: DataMap, *, scrub: Callable[[], Awaitable[None]] | None = None) -> ErasureJob:
     platform = here.platform
     return ErasureJob(
         units=platform.database.units,
         store=SqlErasures(),
         data=data,
-        scrub=_scrubbing(platform),
+        scrub=scrub or _scrubbing(platform),
         jobs=platform.jobs.queue,
         clock=platform.clock,
     )
@@ -132,6 +134,7 @@ async def test_of_many_who_ask_at_once_one_is_heard(tmp_path: Path) -> None:
 async def test_of_many_who_ask_at_once_one_is_heard_on_postgresql(tmp_path: Path, postgres: PostgresService) -> None:
     async with world(tmp_path, database_url=postgres.create_database()) as here:
         await one_is_heard(here)
+        await the_last_admin_stays(here)
 
 
 class Killed(Exception):
@@ -228,14 +231,25 @@ async def test_killed_after_every_single_step_it_still_gets_to_the_end(tmp_path:
         keys = await asked(here, owned)
         erasure = await begun(here, life.zebulon.id)
         starts, done = 0, False
+        scrubs: list[bool] = []
+
+        async def scrub() -> None:
+            """Killed right after it the first time, before the report could say that it is finished."""
+            await _scrubbing(here.platform)()
+            scrubs.append(not scrubs)
+            if scrubs[-1]:
+                raise Killed
+
         while not done:
             starts += 1
             try:
-                await carried_out(here, under(Fuse(), here.started.rights.data)).run(job(erasure))
+                data = under(Fuse(), here.started.rights.data)
+                await carried_out(here, data, scrub=scrub).run(job(erasure))
                 done = True
             except Killed:
                 assert (await report(here, erasure)).finished_at is None
         assert starts > 15
+        assert scrubs == [True, False]
         found = await report(here, erasure)
         assert found.person is None
         assert found.finished_at is not None
@@ -280,18 +294,24 @@ async def test_an_erasure_whose_job_was_lost_goes_on(tmp_path: Path) -> None:
 
 
 async def pestered(here: World) -> None:
-    """Bob does what he can to be near Ada, who is erased meanwhile."""
+    """Bob does what he can to be near Ada, who is erased meanwhile, and she herself does not stop either."""
     ada, bob, grace = await here.person("ada"), await here.person("bob"), await here.admin("grace")
     shared = await group(bob, title="Ours")
     stop = asyncio.Event()
-    again: Sequence[tuple[str, str, object]] = [
-        ("POST", f"/v1/users/{ada.id}/friend", None),
-        ("POST", f"/v1/users/{ada.id}/block", None),
-        ("DELETE", f"/v1/users/{ada.id}/block", None),
-        ("POST", "/v1/conversations", {"type": "direct", "participant_ids": [str(ada.id)]}),
-        ("POST", at(shared, "/participants"), {"user_id": str(ada.id)}),
-        ("POST", f"/v1/admin/users/{ada.id}/reset-second-factor", None),
-        ("PUT", f"/v1/admin/users/{ada.id}/plan", {"plan": "pro"}),
+    again: Sequence[tuple[Person, str, str, object]] = [
+        (bob, "POST", f"/v1/users/{ada.id}/friend", None),
+        (bob, "POST", f"/v1/users/{ada.id}/block", None),
+        (bob, "DELETE", f"/v1/users/{ada.id}/block", None),
+        (bob, "POST", "/v1/conversations", {"type": "direct", "participant_ids": [str(ada.id)]}),
+        (bob, "POST", at(shared, "/participants"), {"user_id": str(ada.id)}),
+        (grace, "POST", f"/v1/admin/users/{ada.id}/reset-second-factor", None),
+        (grace, "PUT", f"/v1/admin/users/{ada.id}/plan", {"plan": "pro"}),
+        (ada, "POST", f"/v1/users/{bob.id}/block", None),
+        (ada, "POST", "/v1/conversations", {"type": "group", "participant_ids": []}),
+        (ada, "POST", "/v1/keys/upload", Device("phone").body(range(1, 9))),
+        (ada, "POST", "/v1/presence", {"state": "online"}),
+        (ada, "POST", EXPORT, None),
+        (ada, "POST", "/v1/auth/2fa/enable", None),
     ]
 
     async def pester(who: Person, method: str, path: str, body: object) -> None:
@@ -299,10 +319,7 @@ async def pestered(here: World) -> None:
             await who.ask(method, path, body)
             await asyncio.sleep(0.02)
 
-    pests = [
-        asyncio.create_task(pester(grace if "admin" in path else bob, method, path, body))
-        for method, path, body in again
-    ]
+    pests = [asyncio.create_task(pester(*asked)) for asked in again]
     try:
         await asyncio.sleep(0.3)
         told = await leave(ada)
@@ -338,6 +355,25 @@ async def test_groups_go_to_their_next_owner_and_direct_conversations_end(tmp_pa
         assert await everywhere(here, Names(UUID(alone["id"]), [])) == []
 
 
+async def test_a_round_of_consent_goes_on_without_whoever_is_erased_and_ends_with_its_proposer(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        (ada, bob, eve), grace = await here.people("ada", "bob", "eve"), await here.admin("grace")
+        shared = await group(ada, bob, eve)
+        asked = (await ada.post(at(shared, "/mode/proposals"), {"mode": "intelligent"})).body["id"]
+        place = at(shared, f"/mode/proposals/{asked}")
+        assert (await bob.post(f"{place}/consent", {"answer": "consent"})).status == 200
+        await finished(grace, (await leave(eve)).body["id"])
+        assert (await bob.get(place)).body["state"] == "accepted"
+        assert (await bob.get(at(shared))).body["mode"] == "intelligent"
+        await bob.patch(at(shared, "/settings"), {"mode": "secure"})
+        await ada.patch(at(shared, "/settings"), {"mode": "secure"})
+        again = (await ada.post(at(shared, "/mode/proposals"), {"mode": "intelligent"})).body["id"]
+        await finished(grace, (await leave(ada)).body["id"])
+        left = (await bob.get(at(shared, f"/mode/proposals/{again}"))).body
+        assert (left["state"], left["proposed_by"]) == ("withdrawn", None)
+        assert (await bob.get(at(shared))).body["mode"] == "secure"
+
+
 async def test_an_admin_erases_somebody_and_the_report_forgets_that_admin_too(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         grace, ada, bob = await here.admin("grace"), await here.person("ada"), await here.person("bob")
@@ -355,9 +391,21 @@ async def test_an_admin_erases_somebody_and_the_report_forgets_that_admin_too(tm
         assert (await report(here, UUID(told.body["id"]))).asked_by == left.body["pseudonym"]
 
 
+async def the_last_admin_stays(here: World) -> None:
+    grace, ada = await here.admin("grace"), await here.person("another")
+    assert (await leave(grace)).code == "last_admin"
+    assert (await grace.post(f"/v1/admin/users/{grace.id}/erase")).code == "last_admin"
+    assert (await grace.get(ME)).status == 200
+    # Of two who leave at the same moment one stays, and stays signed in.
+    await grace.patch(f"/v1/admin/users/{ada.id}", {"roles": ["admin"]})
+    await ada.sign_in()
+    answers = await asyncio.gather(leave(grace), leave(ada))
+    assert sorted(answer.status for answer in answers) == [202, 409]
+    [stays] = [who for who, answer in zip((grace, ada), answers, strict=True) if answer.status == 409]
+    assert (await stays.sign_in()).status == 200
+    assert (await stays.get("/v1/admin/stats")).body["users"]["admins"] == 1
+
+
 async def test_the_last_admin_stays(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        grace = await here.admin("grace")
-        assert (await leave(grace)).code == "last_admin"
-        assert (await grace.post(f"/v1/admin/users/{grace.id}/erase")).code == "last_admin"
-        assert (await grace.get(ME)).status == 200
+        await the_last_admin_stays(here)
