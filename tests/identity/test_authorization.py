@@ -21,6 +21,7 @@ from config.sections import Identity
 from identity.administration import ADMIN, Change
 from identity.apikeys import SCOPES
 from identity.tokens import KeySet
+from tests.identity.devices import Device
 from tests.identity.forging import expired, forgeries
 from tests.worlds import Answer, Caller, Person, World, world
 
@@ -233,6 +234,26 @@ async def test_a_conversation_of_others_is_not_there_whatever_is_asked_of_it(mat
         assert (answer.status, answer.code) == (404, "not_found"), f"{route}: {answer.body}"
     left = (await ada.get(f"/v1/conversations/{group['id']}")).body
     assert (left["title"], left["member_count"]) == ("Ours", 1)
+
+
+# Where a path names a person. Who was blocked may block, too, and so learns no more than that.
+PERSON = re.compile(r"/v1/(users|users/me/friends|keys)/\{(id|user_id)\}")
+BLOCKING_BACK = "POST /v1/users/{id}/block"
+
+
+async def test_to_the_blocked_whoever_blocked_them_is_nobody(matrix: Matrix) -> None:
+    ada, eve = matrix.ada, await matrix.here.person("eve")
+    assert (await ada.post("/v1/keys/upload", Device("phone").body([1]))).status < 300
+    assert (await ada.post(f"/v1/users/{eve.id}/block")).status == 204
+    routes = [f"{item.method} {item.path}" for item in matrix.endpoints(Access.SIGNED_IN) if PERSON.match(item.path)]
+    assert {BLOCKING_BACK, "GET /v1/users/{id}", "GET /v1/keys/{user_id}"} <= set(routes)
+    for route in routes:
+        method, path = route.split(" ")
+        of_ada, of_nobody = [await eve.ask(method, PERSON.sub(rf"/v1/\1/{who}", path)) for who in (ada.id, uuid4())]
+        if route != BLOCKING_BACK:
+            assert (of_ada.status, of_ada.body) == (of_nobody.status, of_nobody.body) or (
+                of_ada.code == of_nobody.code == "not_found" and of_ada.body["detail"] == of_nobody.body["detail"]
+            ), f"{route}: {of_ada.body} {of_nobody.body}"
 
 
 async def test_what_else_is_somebody_elses_is_not_there_either(matrix: Matrix) -> None:
