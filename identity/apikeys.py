@@ -238,9 +238,12 @@ def _parts(token: str) -> tuple[UUID, str]:
     if len(token) > MAX_TOKEN_LENGTH:
         raise _invalid()
     try:
-        return UUID(identifier), secret
+        key = UUID(identifier)
     except ValueError:
         raise _invalid() from None
+    if key.hex != identifier:
+        raise _invalid()  # UUIDs can be written in several ways; a token in one, by which logs and scanners know it
+    return key, secret
 
 
 def _invalid() -> Unauthenticated:

@@ -35,7 +35,7 @@ MAX_KEYS_A_REQUEST: Final = 100
 LOW_STOCK: Final = 10
 # Of those that were handed out, for each device.
 MAX_REMEMBERED: Final = 5000
-# Bundles with one-time keys: enough for every device of an asker to begin anew, far too few to use up a stock. And those
+# Bundles with one-time keys: enough for each device of an asker to begin anew, far too few to use up a stock. And those
 # of one person to all askers, so that however many of them there are, devices do not spend the day making keys.
 BUNDLES_FOR_AN_ASKER: Final = 10
 BUNDLES_OF_A_PERSON: Final = 1000

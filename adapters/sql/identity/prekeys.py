@@ -113,7 +113,7 @@ _given = _o.position == _outer(_d.given)
 _remaining = (func.coalesce(_key_of_device(func.max(_o.position)), 0) - _d.handed).label("remaining")
 _active = exists().where(ACCOUNTS.c.id == _mine.c.account, ACCOUNTS.c.state == State.ACTIVE.value)
 
-# Everything about a bundle in one statement. Whoever wants the same person's keys waits for the rows, in their order (so
+# Everything about a bundle in one statement. Who wants the same person's keys waits for the rows, in their order (so
 # that no two can each hold what the other waits for; SQLite has one writer and no row locks), and then moves ``handed``
 # on from where the one before has left it: no key can go out twice, whatever else goes on. A key that came after this
 # statement began is not seen by it, and left for the next one.
