@@ -11,7 +11,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, update
 
+from adapters.sql.chat.companions import SqlCompanions
 from adapters.sql.chat.conversation_tables import CONVERSATIONS
+from adapters.sql.chat.listing import SqlConversationLists
+from adapters.sql.chat.members import SqlMembers
+from adapters.sql.chat.rounds import SqlRounds
 from adapters.sql.units import sql_of
 from kernel.cursors import encode_cursor
 from kernel.units import Transaction
@@ -31,12 +35,13 @@ async def spoken(here: World, made: dict[str, Any], moment: float) -> None:
 
 
 @contextmanager
-def statements(here: World) -> Iterator[list[str]]:
-    seen: list[str] = []
+def statements(here: World) -> Iterator[list[tuple[str, Any]]]:
+    """About conversations, with their parameters."""
+    seen: list[tuple[str, Any]] = []
 
-    def record(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def record(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
         if "conversation" in statement:
-            seen.append(statement)
+            seen.append((statement, parameters))
 
     engine = here.platform.database.reads.engine.sync_engine
     event.listen(engine, "before_cursor_execute", record)
@@ -81,6 +86,31 @@ async def test_the_latest_active_comes_first_in_one_query_page_by_page(
             found = await pages(ada, "/v1/conversations", limit=limit)
             assert [item["id"] for page in found for item in page] == expected
             assert all(len(page) <= limit for page in found)
+
+
+async def test_no_list_reads_whole_tables_or_the_members_of_groups(tmp_path: Path) -> None:
+    """What SQLite means to do; a table that is read from end to end is a SCAN."""
+    async with world(tmp_path) as here:
+        ada = await here.person("ada")
+        asked = {
+            "mine": lambda unit: SqlConversationLists().of(unit, ada.id, before=(1.0, ada.id), most=21),
+            "public": lambda unit: SqlConversationLists().public(unit, ada.id, "tea", before=None, most=21),
+            "members": lambda unit: SqlMembers().page(unit, ada.id, after=(1.0, ada.id), most=21),
+            "overdue": lambda unit: SqlRounds().overdue(unit, now=1.0, most=21),
+            "companions": lambda unit: SqlCompanions().of(unit, ada.id, after=ada.id, limit=21),
+        }
+        for name, work in asked.items():
+            with statements(here) as seen:
+                await here.platform.database.units.read(work)
+            [(statement, parameters)] = seen
+
+            async def explain(unit: Transaction, text: str = statement, values: Any = parameters) -> list[str]:
+                found = await sql_of(unit).connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)
+                return [row.detail for row in found]
+
+            plan = await here.platform.database.units.read(explain)
+            assert [step for step in plan if step.startswith("SCAN") and step != "SCAN page"] == [], (name, plan)
+            assert not any("TEMP B-TREE" in step for step in plan) or name in ("mine", "public", "companions"), plan
 
 
 async def test_pages_survive_what_is_begun_between_them(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ MEMBERS = Table(
     # How many messages there had been when they read last.
     Column("seen", Integer, nullable=False),
     PrimaryKeyConstraint("conversation", "person"),
-    Index(None, "person"),
+    Index(None, "person", "conversation"),
     Index(None, "conversation", "joined_at", "person"),
 )
 

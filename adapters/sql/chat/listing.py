@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, case, or_, select, union_all
+from sqlalchemy import FromClause, Row, Select, and_, case, or_, select, union_all
 
 from adapters.sql.chat.conversation_tables import CONVERSATIONS, MEMBERS, conversation_of
 from adapters.sql.identity.accounts import ACCOUNTS
@@ -22,7 +22,7 @@ _me, _other, _face = MEMBERS.alias("me"), MEMBERS.alias("other"), ACCOUNTS.alias
 _IS_DIRECT = _c.kind == Kind.DIRECT.value
 
 _SEEN = select(
-    *_c,
+    *(column for column in _c if column.name != "words"),
     *(column.label(f"my_{column.name}") for column in _me.c),
     *(column.label(f"their_{column.name}") for column in _other.c),
     *(_face.c[name].label(f"their_{name}") for name in ("username", "display_name", "avatar")),
@@ -31,10 +31,10 @@ _SEEN = select(
 _IS_OTHER = and_(_other.c.conversation == case((_IS_DIRECT, _c.id)), _other.c.person != _me.c.person)
 
 
-def _seen(viewer: UUID, *, members_only: bool) -> Select[Any]:
-    """Conversations, who ``viewer`` is in them, and the other person of direct ones."""
+def _seen(viewer: UUID, conversations: FromClause = CONVERSATIONS) -> Select[Any]:
+    """Conversations, who ``viewer`` is in them, if anybody, and the other person of direct ones."""
     is_me = and_(_me.c.conversation == _c.id, _me.c.person == viewer)
-    joined = CONVERSATIONS.join(_me, is_me, isouter=not members_only)
+    joined = conversations.join(_me, is_me, isouter=True)
     joined = joined.join(_other, _IS_OTHER, isouter=True).join(_face, _face.c.id == _other.c.person, isouter=True)
     return _SEEN.select_from(joined)
 
@@ -43,23 +43,24 @@ class SqlConversationLists:
     """chat.ports.ConversationLists."""
 
     async def one(self, unit: Transaction, conversation: UUID, viewer: UUID) -> Listed | None:
-        return await _first(unit, _seen(viewer, members_only=True).where(_c.id == conversation))
+        return await _seated(unit, _seen(viewer).where(_c.id == conversation))
 
     async def between(self, unit: Transaction, pair: bytes, viewer: UUID) -> Listed | None:
-        return await _first(unit, _seen(viewer, members_only=True).where(_c.pair == pair))
+        return await _seated(unit, _seen(viewer).where(_c.pair == pair))
 
     async def of(
         self, unit: Transaction, viewer: UUID, *, before: tuple[float, UUID] | None, most: int
     ) -> Sequence[Listed]:
-        return await _latest(unit, _seen(viewer, members_only=True), before, most)
+        theirs = select(_c.id).join(MEMBERS, MEMBERS.c.conversation == _c.id).where(MEMBERS.c.person == viewer)
+        return await _latest(unit, viewer, theirs, before, most)
 
     async def public(
         self, unit: Transaction, viewer: UUID, words: str, *, before: tuple[float, UUID] | None, most: int
     ) -> Sequence[Listed]:
-        found = _seen(viewer, members_only=False).where(_c.is_public, _c.id.not_in(_closed_to(viewer)))
+        found = select(_c.id).where(_c.is_public, _c.id.not_in(_closed_to(viewer)))
         for word in folded(words).split():
             found = found.where(_c.words.contains(word, autoescape=True))
-        return await _latest(unit, found, before, most)
+        return await _latest(unit, viewer, found, before, most)
 
 
 def _closed_to(viewer: UUID) -> Select[Any]:
@@ -71,19 +72,23 @@ def _closed_to(viewer: UUID) -> Select[Any]:
     return select(MEMBERS.c.conversation).where(MEMBERS.c.role == Role.OWNER.value, MEMBERS.c.person.in_(blocked))
 
 
-async def _first(unit: Transaction, statement: Select[Any]) -> Listed | None:
-    row = (await sql_of(unit).connection.execute(statement)).first()
+async def _seated(unit: Transaction, statement: Select[Any]) -> Listed | None:
+    row = (await sql_of(unit).connection.execute(statement.where(_me.c.person.is_not(None)))).first()
     return None if row is None else _listed(row)
 
 
 async def _latest(
-    unit: Transaction, statement: Select[Any], before: tuple[float, UUID] | None, most: int
+    unit: Transaction, viewer: UUID, found: Select[Any], before: tuple[float, UUID] | None, most: int
 ) -> Sequence[Listed]:
+    """Of what was ``found``, the ids of a page first and then what belongs to them, so that nothing is put together
+    for conversations that are not shown."""
     if before is not None:
         when, which = before
-        statement = statement.where(or_(_c.active_at < when, (_c.active_at == when) & (_c.id < which)))
-    latest = statement.order_by(_c.active_at.desc(), _c.id.desc()).limit(most)
-    return [_listed(row) for row in await sql_of(unit).connection.execute(latest)]
+        found = found.where(or_(_c.active_at < when, (_c.active_at == when) & (_c.id < which)))
+    order = (_c.active_at.desc(), _c.id.desc())
+    page = found.order_by(*order).limit(most).subquery("page")
+    shown = _seen(viewer, page.join(CONVERSATIONS, _c.id == page.c.id)).order_by(*order)
+    return [_listed(row) for row in await sql_of(unit).connection.execute(shown)]
 
 
 def _listed(row: Row[Any]) -> Listed:

@@ -28,13 +28,15 @@ class SqlMembers:
     async def add(self, unit: Transaction, conversation: UUID, members: Sequence[Member]) -> frozenset[UUID]:
         if not members:
             return frozenset()
-        said = select(_c.said).where(_c.id == conversation).scalar_subquery()
-        values = [
+        connection = sql_of(unit).connection
+        said = (await connection.execute(select(_c.said).where(_c.id == conversation))).scalar_one()
+        rows = [
             {column.name: getattr(member, column.name) for column in _m} | {"role": member.role.value, "seen": said}
             for member in members
         ]
-        insert = upsert(MEMBERS).values(values).on_conflict_do_nothing().returning(_m.person)
-        came = frozenset((await sql_of(unit).connection.execute(insert)).scalars())
+        # Rows beside the statement, which is compiled once: a thousand in it would hold the loop up for a while.
+        insert = upsert(MEMBERS).on_conflict_do_nothing().returning(_m.person)
+        came = frozenset((await connection.execute(insert, rows)).scalars())
         if came and not await _count(unit, conversation, len(came)):
             raise Conflict("There is no place left in this conversation.", code="conversation_full")
         return came

@@ -57,7 +57,7 @@ def _conversations() -> None:
         sa.Column("seen", Integer(), nullable=False),
         sa.PrimaryKeyConstraint("conversation", "person", name="pk_conversation_members"),
     )
-    op.create_index("ix_conversation_members_person", "conversation_members", ["person"])
+    op.create_index("ix_conversation_members_person_conversation", "conversation_members", ["person", "conversation"])
     op.create_index(
         "ix_conversation_members_conversation_joined_at_person",
         "conversation_members",

@@ -265,8 +265,8 @@ CREATE TABLE conversation_members (
 -- ix_conversation_members_conversation_joined_at_person: sqlite, postgresql, cockroachdb
 CREATE INDEX ix_conversation_members_conversation_joined_at_person ON conversation_members (conversation, joined_at, person)
 
--- ix_conversation_members_person: sqlite, postgresql, cockroachdb
-CREATE INDEX ix_conversation_members_person ON conversation_members (person)
+-- ix_conversation_members_person_conversation: sqlite, postgresql, cockroachdb
+CREATE INDEX ix_conversation_members_person_conversation ON conversation_members (person, conversation)
 
 -- conversations: sqlite
 CREATE TABLE conversations (
