@@ -212,10 +212,10 @@ class Administration:
         return await self.get(account)
 
     async def subscribe(self, subscription: Subscription, *, actor: str) -> Entitlement:
-        """Raises NotFound and what Plans.subscribe does."""
+        """Raises NotFound, Conflict ``account_erasing`` and what Plans.subscribe does."""
 
         async def work(unit: Transaction) -> None:
-            await self._required(unit, subscription.account)
+            await self._lasting(unit, subscription.account)
             await self._plans.subscribe(unit, subscription, actor=actor)
 
         await self._units.write(work)
@@ -258,9 +258,7 @@ class Administration:
 
     async def _changed(self, unit: Transaction, account: UUID, change: Change) -> tuple[Account, Account]:
         """The account before and after. Raises as ``change`` does."""
-        before = await self._required(unit, account)
-        if before.state is State.ERASING:
-            raise Conflict("This account is being erased.", code="account_erasing")
+        before = await self._lasting(unit, account)
         after = replace(
             before,
             state=before.state if change.state is None else change.state,
@@ -279,6 +277,13 @@ class Administration:
         return [
             Record(account, presence.get(account.id), plans[account.id], account.id in second) for account in accounts
         ]
+
+    async def _lasting(self, unit: Transaction, account: UUID) -> Account:
+        """Nothing is written anew about who is being erased."""
+        found = await self._required(unit, account)
+        if found.state is State.ERASING:
+            raise Conflict("This account is being erased.", code="account_erasing")
+        return found
 
     async def _required(self, unit: Transaction, account: UUID) -> Account:
         found = await self._accounts.get(unit, account)

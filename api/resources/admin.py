@@ -251,7 +251,7 @@ def resource(people: People, clock: Clock) -> Resource:
                 access=Access.ADMIN,
                 limit="default",
                 summary="Subscribe an account to a plan, with limits and a period of its own",
-                errors={422: ("unknown_plan", "invalid_period")},
+                errors={409: ("account_erasing",), 422: ("unknown_plan", "invalid_period")},
             ),
             Endpoint(
                 method="POST",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,15 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.identity.plans import SqlSubscriptions
+from adapters.sql.units import sql_of
 from config.sections import Limits
+from identity.accounts import State
 from identity.plans import FREE, PLANS, REMEMBERED_SECONDS, Plans, Subscription, entitlement, holds_for
-from kernel.errors import DependencyUnavailable
+from kernel.errors import DependencyUnavailable, Overloaded
 from kernel.units import Transaction
 from tests.identity.bench import bench
 from tests.worlds import Person, world
@@ -28,48 +32,6 @@ limits = st.dictionaries(st.sampled_from(sorted(FREE_LIMITS)), st.integers(1, 1 
 
 async def put(admin: Person, who: Person, **fields: Any) -> Any:
     return await admin.put(f"/v1/admin/users/{who.id}/plan", fields)
-
-
-async def test_everybody_has_the_free_plan_without_a_period(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        ada = await here.person("ada")
-        assert (await ada.get("/v1/users/me/plan")).body == {
-            "plan": "free",
-            "limits": FREE_LIMITS,
-            "period_start": None,
-            "period_end": None,
-        }
-
-
-async def test_an_admin_subscribes_somebody_with_limits_of_their_own(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        root, ada = await here.admin("root.one"), await here.person("ada")
-        answer = await put(root, ada, plan="pro", limits={"storage_bytes": 7}, period_end="2199-01-01T00:00:00Z")
-        assert answer.status == 200
-        assert answer.body["limits"] == asdict(PLANS["pro"]) | {"storage_bytes": 7}
-        assert (await ada.get("/v1/users/me/plan")).body == answer.body
-        assert (await root.get(f"/v1/admin/users/{ada.id}")).body["plan"] == answer.body
-        [entry] = (await root.get(f"/v1/admin/audit?action=user.plan&subject={ada.id}")).body["items"]
-        assert (entry["actor"], entry["details"]) == (str(root.id), {"plan": "pro", "storage_bytes": "7"})
-        assert (await put(root, ada, plan="free")).body["limits"] == FREE_LIMITS
-
-
-async def test_a_change_of_an_account_may_name_its_plan(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        root, ada = await here.admin("root.one"), await here.person("ada")
-        changed = (await root.patch(f"/v1/admin/users/{ada.id}", {"plan": "enterprise"})).body
-        assert changed["plan"]["limits"] == asdict(PLANS["enterprise"])
-        assert changed["plan"]["period_end"] is None
-
-
-async def test_a_plan_that_has_not_begun_or_is_over_gives_nothing(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        root, ada = await here.admin("root.one"), await here.person("ada")
-        for period in (
-            {"period_start": "2190-01-01T00:00:00Z"},
-            {"period_start": "2001-01-01T00:00:00Z", "period_end": "2002-01-01T00:00:00Z"},
-        ):
-            assert (await put(root, ada, plan="pro", **period)).body["plan"] == "free"
 
 
 IMPOSSIBLE: Sequence[tuple[Mapping[str, Any], str]] = (
@@ -86,14 +48,40 @@ IMPOSSIBLE: Sequence[tuple[Mapping[str, Any], str]] = (
 )
 
 
-async def test_what_cannot_be_a_plan_is_refused(tmp_path: Path) -> None:
+async def test_an_admin_subscribes_somebody_with_limits_and_a_period_of_their_own(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         root, ada = await here.admin("root.one"), await here.person("ada")
+        nothing = {"plan": "free", "limits": FREE_LIMITS, "period_start": None, "period_end": None}
+        assert (await ada.get("/v1/users/me/plan")).body == nothing
         for fields, code in IMPOSSIBLE:
-            answer = await put(root, ada, **fields)
-            assert (answer.status, answer.code) == (422, code), fields
+            refused = await put(root, ada, **fields)
+            assert (refused.status, refused.code) == (422, code), fields
         assert (await root.put(f"/v1/admin/users/{uuid4()}/plan", {"plan": "pro"})).status == 404
         assert (await root.get("/v1/admin/audit?action=user.plan")).body["items"] == []
+
+        answer = await put(root, ada, plan="pro", limits={"storage_bytes": 7}, period_end="2199-01-01T00:00:00Z")
+        assert answer.status == 200
+        assert answer.body["limits"] == asdict(PLANS["pro"]) | {"storage_bytes": 7}
+        assert (await ada.get("/v1/users/me/plan")).body == answer.body
+        assert (await root.get(f"/v1/admin/users/{ada.id}")).body["plan"] == answer.body
+        [entry] = (await root.get(f"/v1/admin/audit?action=user.plan&subject={ada.id}")).body["items"]
+        assert (entry["actor"], entry["details"]) == (str(root.id), {"plan": "pro", "storage_bytes": "7"})
+        assert (await put(root, ada, plan="free")).body["limits"] == FREE_LIMITS
+
+        changed = (await root.patch(f"/v1/admin/users/{ada.id}", {"plan": "enterprise"})).body
+        assert changed["plan"]["limits"] == asdict(PLANS["enterprise"])
+        assert changed["plan"]["period_end"] is None
+        # One that has not begun or is over gives nothing.
+        for period in (
+            {"period_start": "2190-01-01T00:00:00Z"},
+            {"period_start": "2001-01-01T00:00:00Z", "period_end": "2002-01-01T00:00:00Z"},
+        ):
+            assert (await put(root, ada, plan="pro", **period)).body == nothing
+
+        erasing = update(ACCOUNTS).where(ACCOUNTS.c.id == ada.id).values(state=State.ERASING.value)
+        await here.platform.database.units.write(lambda unit: sql_of(unit).connection.execute(erasing))
+        refused = await put(root, ada, plan="pro")
+        assert (refused.status, refused.code) == (409, "account_erasing")
 
 
 async def test_a_plan_raises_what_its_account_may_ask_at_once(tmp_path: Path) -> None:
@@ -112,12 +100,12 @@ async def test_a_plan_raises_what_its_account_may_ask_at_once(tmp_path: Path) ->
 class Counting(SqlSubscriptions):
     def __init__(self) -> None:
         self.asked = 0
-        self.away = False
+        self.away: Exception | None = None
 
     async def many(self, unit: Transaction, accounts: frozenset[UUID]) -> Mapping[UUID, Subscription]:
         self.asked += 1
-        if self.away:
-            raise DependencyUnavailable("database", "switched off")
+        if self.away is not None:
+            raise self.away
         return await super().many(unit, accounts)
 
 
@@ -139,11 +127,45 @@ async def test_limits_are_remembered_for_half_a_minute_and_forgotten_when_they_c
         assert await plans.rate_factor(somebody) == 1, "nothing is remembered past the end of a period"
         assert store.asked == 3
         here.clock.advance(REMEMBERED_SECONDS)
-        store.away = True
-        assert await plans.rate_factor(somebody) == 1
-        assert store.asked == 4
-        with pytest.raises(DependencyUnavailable):
+        another = uuid4()
+        await plans.limits_of(another)
+        assert set(plans._known) == {another}, "of whom nobody asked any more, nothing is remembered"
+        plans.forget(another)
+        store.asked -= 1
+        for store.away in (DependencyUnavailable("database", "switched off"), Overloaded("Too many wait.")):
+            assert await plans.rate_factor(somebody) == 1
+        assert store.asked == 5
+        with pytest.raises(Overloaded):
             await plans.limits_of(somebody)
+
+
+class Slow(SqlSubscriptions):
+    """Answers what was so before the change that is made meanwhile."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def many(self, unit: Transaction, accounts: frozenset[UUID]) -> Mapping[UUID, Subscription]:
+        found, meanwhile = await super().many(unit, accounts), self.meanwhile
+        self.meanwhile = None
+        if meanwhile is not None:
+            await meanwhile()
+        return found
+
+
+async def test_a_change_that_overtakes_a_look_up_is_seen_at_once_all_the_same(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        store, units = Slow(), here.platform.database.units
+        plans = Plans(units=units, store=store, audit=here.people.audit, clock=here.clock)
+        somebody = uuid4()
+
+        async def change() -> None:
+            pro = Subscription(somebody, "pro", here.clock.now())
+            await units.write(lambda unit: plans.subscribe(unit, pro, actor="test"))
+
+        store.meanwhile = change
+        assert await plans.rate_factor(somebody) == 1
+        assert await plans.rate_factor(somebody) == 3
 
 
 # --- rules ---------------------------------------------------------------------------------------------------
