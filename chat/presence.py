@@ -183,7 +183,7 @@ class Presences:
         status = (await self.statuses([account.id]))[account.id]
         if status is not Status.OFFLINE:
             shown = Status.OFFLINE if _is_hidden(account) else status
-            await self._quietly(self._tell_friends(account.id, shown), "tell")
+            await self._quietly(self._announce_to_friends(account.id, shown), "tell")
 
     async def _sights(self, unit: Transaction, viewer: UUID, people: Sequence[UUID]) -> Mapping[UUID, Sight]:
         accounts = await self._accounts.many(unit, frozenset(people))
@@ -226,15 +226,21 @@ class Presences:
             return
         if after is Status.OFFLINE:
             await self._quietly(self._note(person), "tell")
-        await self._quietly(self._announce(person, after), "tell")
+        await self._quietly(self._announce(person), "tell")
 
-    async def _announce(self, person: UUID, status: Status) -> None:
-        account = await self._units.read(lambda unit: self._accounts.get(unit, person))
-        await self._announcements.to([person], EVENT, _event(person, status))
-        if account is not None and not _is_hidden(account):
-            await self._tell_friends(person, status)
+    async def _announce(self, person: UUID) -> None:
+        async def watchers(unit: Transaction) -> frozenset[UUID]:
+            account = await self._accounts.get(unit, person)
+            if account is None or _is_hidden(account):
+                return frozenset()
+            return await self._friends.friends_of(unit, person)
 
-    async def _tell_friends(self, person: UUID, status: Status) -> None:
+        told = await self._units.read(watchers)
+        # As it is now: of two changes the one that is told last may have been the first.
+        status = combined(await self._leases.members(key_of(person)))
+        await self._announcements.to([person, *told], EVENT, _event(person, status))
+
+    async def _announce_to_friends(self, person: UUID, status: Status) -> None:
         friends = await self._units.read(lambda unit: self._friends.friends_of(unit, person))
         await self._announcements.to(friends, EVENT, _event(person, status))
 

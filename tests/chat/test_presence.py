@@ -122,7 +122,7 @@ async def test_whoever_may_sees_it_wherever_people_are_shown(tmp_path: Path) -> 
             found = {"person": (await who.get(f"/v1/users/{ada.id}")).body["status"], "presence": await seen(who, ada)}
             for place in ("search?q=ada", "me/friends", "me/suggestions"):
                 items = (await who.get(f"/v1/users/{place}")).body["items"]
-                found |= {place: item["status"] for item in items if item["id"] == str(ada.id)}
+                found.update((place, item["status"]) for item in items if item["id"] == str(ada.id))
             return found
 
         friendly = {"person", "presence", "search?q=ada", "me/friends"}
@@ -280,6 +280,9 @@ class Counted:
         self._sets = sets
         self.trips: list[str] = []
         self.away = False
+        # Additions wait for it.
+        self.road = asyncio.Event()
+        self.road.set()
 
     def _trip(self, name: str) -> None:
         self.trips.append(name)
@@ -289,6 +292,7 @@ class Counted:
     async def add(self, key: str, member: str, *, ttl: float) -> bool:
         self._trip("add")
         await asyncio.sleep(0)
+        await self.road.wait()
         return await self._sets.add(key, member, ttl=ttl)
 
     async def remove(self, key: str, member: str) -> bool:
@@ -522,13 +526,50 @@ async def test_a_session_that_ends_while_its_device_speaks_leaves_nothing(tmp_pa
 
 async def test_devices_that_come_and_go_at_once_leave_watchers_with_what_is_so(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        desk, [ada] = Desk.of(here, Counted), await crowd(here, ["Ada"])
+        all_sets: list[Counted] = []
+
+        def slow(sets: TimedSets) -> TimedSets:
+            all_sets.append(Counted(sets))
+            return all_sets[-1]
+
+        desk, [ada] = Desk.of(here, slow), await crowd(here, ["Ada"])
+        [sets] = all_sets
         for _ in range(5):
             phone, laptop = uuid4(), uuid4()
             await asyncio.gather(*(desk.presences.say(ada.id, one, Status.ONLINE) for one in (phone, laptop)))
             assert desk.told.take(ada.id)[-1:] == ["online"]
             await asyncio.gather(*(desk.presences.signed_out(ada.id, [one]) for one in (phone, laptop)))
             assert desk.told.take(ada.id)[-1:] == ["offline"]
+        for later in range(-8, 9):  # one comes while the other goes
+            phone, laptop = uuid4(), uuid4()
+            await desk.presences.say(ada.id, phone, Status.ONLINE)
+
+            async def come(steps: int, session: UUID) -> None:
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                await desk.presences.say(ada.id, session, Status.ONLINE)
+
+            async def go(steps: int, session: UUID) -> None:
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                await desk.presences.signed_out(ada.id, [session])
+
+            await asyncio.gather(come(max(later, 0), laptop), go(max(-later, 0), phone))
+            assert desk.told.take(ada.id)[-1] == "online", later
+            await desk.presences.signed_out(ada.id, [laptop])
+            assert desk.told.take(ada.id)[-1:] == ["offline"]
+
+        await desk.presences.say(ada.id, phone, Status.ONLINE)
+        sets.road.clear()
+        sets.trips.clear()
+        coming = asyncio.create_task(desk.presences.say(ada.id, laptop, Status.ONLINE))
+        while "add" not in sets.trips:
+            await asyncio.sleep(0)
+        await desk.presences.signed_out(ada.id, [phone])
+        assert desk.told.take(ada.id)[-1:] == ["offline"]
+        sets.road.set()
+        await coming
+        assert desk.told.take(ada.id) == ["online"], "it had still seen the other device"
 
 
 async def test_a_device_on_another_node_is_seen_heard_of_and_ended(

@@ -19,7 +19,7 @@ from kernel.units import Transaction
 
 # Whose friends are suggested: of one's own friends the latest. It bounds what a request costs to the friends that
 # these have together.
-LATEST_FRIENDS = 100
+LATEST_FRIENDS = 50
 
 _a, _f = ACCOUNTS.c, FRIENDSHIPS.c
 
