@@ -142,7 +142,8 @@ class Plans:
         good_until = asked_at + min(REMEMBERED_SECONDS, holds_for(subscription, now))
         self._known[account] = (good_until, limits)
         self._known.move_to_end(account)
-        if len(self._known) > REMEMBERED:
+        # The oldest come first; what nobody asked about for so long may be about somebody who was erased.
+        while self._known and (len(self._known) > REMEMBERED or next(iter(self._known.values()))[0] <= asked_at):
             self._known.popitem(last=False)
         return limits
 

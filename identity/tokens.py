@@ -88,12 +88,18 @@ class AccessTokens:
         if claims is None:
             claims = self._checked(token, now)
             self._known[token] = claims
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
+            self._forget_oldest(now)
         if now >= claims.exp + LEEWAY_SECONDS:
             self._known.pop(token, None)
             raise Unauthenticated("This access token has expired; refresh it.", code="token_expired")
         return claims
+
+    def _forget_oldest(self, now: float) -> None:
+        """Those that are too many, or have expired: nobody else may be left to say that their owner was erased."""
+        while self._known and (
+            len(self._known) > REMEMBERED or next(iter(self._known.values())).exp + LEEWAY_SECONDS <= now
+        ):
+            self._known.popitem(last=False)
 
     def drop(self, token: str) -> None:
         """Keep nothing in memory of one."""

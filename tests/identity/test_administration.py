@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -300,8 +301,8 @@ async def test_what_an_admin_does_holds_on_every_node_at_once(
     tmp_path: Path, postgres: PostgresService, redis_server: RedisService
 ) -> None:
     redis_server.flush()
-    stores = {"database_url": postgres.create_database(), "redis_url": redis_server.url}
-    async with world(tmp_path / "one", **stores) as one, world(tmp_path / "two", **stores) as two:
+    node = partial(world, database_url=postgres.create_database(), redis_url=redis_server.url)
+    async with node(tmp_path / "one") as one, node(tmp_path / "two") as two:
         # Whichever node printed it: the link is one.
         assert one.started.first_admin == two.started.first_admin is not None
         root, ada = await one.admin("root.one"), await one.person("ada")

@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from api.http.rates import RATES
 from config.sections import Limits
 from tests.identity.lives import Life, lived
 from tests.identity.test_exports import everything_is_in_it
@@ -37,8 +39,7 @@ NOT_ABOUT_ANYBODY = {
 
 def many() -> Limits:
     """Buckets for whoever asks, and none that is empty within a test."""
-    names = [name for name in Limits.__struct_fields__ if name != "enabled"]
-    return Limits(**dict.fromkeys(names, 100_000))
+    return msgspec.structs.replace(Limits(), **dict.fromkeys(RATES, 100_000))
 
 
 def lasting(places: list[str]) -> list[str]:
@@ -115,8 +116,9 @@ async def test_nothing_in_postgresql_and_redis_mentions_the_erased(
     tmp_path: Path, postgres: PostgresService, redis_server: RedisService
 ) -> None:
     redis_server.flush()
-    stores = {"database_url": postgres.create_database(), "redis_url": redis_server.url}
-    async with world(tmp_path, limits=many(), **stores) as here, Redis.from_url(redis_server.url) as client:
+    url = redis_server.url
+    scaled = world(tmp_path, limits=many(), database_url=postgres.create_database(), redis_url=url)
+    async with scaled as here, Redis.from_url(url) as client:
         life = await lived(here)
         await everything_is_in_it(here, life)
         assert any(place.startswith("friendships.") for place in await everywhere(here, life.names))

@@ -256,6 +256,15 @@ def test_no_more_tokens_are_remembered_than_the_bound_and_no_bad_ones(monkeypatc
     assert len(ours._known) == 4
 
 
+def test_who_was_here_long_ago_is_not_remembered() -> None:
+    """On other nodes than that which erased them, this is how they are forgotten."""
+    ours = AccessTokens(SHARED, lifetime=LIFETIME)
+    ours.verify(issued(ours), NOW)
+    later = issued(ours, NOW + LIFETIME + tokens.LEEWAY_SECONDS)
+    ours.verify(later, NOW + LIFETIME + tokens.LEEWAY_SECONDS)
+    assert set(ours._known) == {later}
+
+
 # --- keys from files ------------------------------------------------------------------------------------
 
 
