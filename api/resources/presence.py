@@ -77,7 +77,7 @@ def resource(people: People) -> Resource:
                 access=Access.SIGNED_IN,
                 limit="presence",
                 summary="Say that this device is there, or that it goes; friends who may see it hear of a change",
-                errors={403: ("session_required",), 503: ("overloaded", "dependency_unavailable")},
+                errors={403: ("session_required",), 503: ("overloaded",)},
             ),
             Endpoint(
                 method="GET",
