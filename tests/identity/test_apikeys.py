@@ -135,6 +135,13 @@ async def test_a_key_says_who_made_it_and_whether_they_still_may(tmp_path: Path)
         await root.patch(f"/v1/admin/users/{ada.id}", {"roles": []})
         assert await listed() == [("console", True), (str(ada.id), False)]
         assert (await root.get(f"/v1/admin/api-keys/{billing.body['id']}")).body["made_by_admin"] is False
+        await ada.sign_in()
+        assert (await ada.ask("DELETE", "/v1/users/me", {"password": ada.password})).status == 202
+        async with asyncio.timeout(10):
+            while (await listed())[1] == (str(ada.id), False):
+                await asyncio.sleep(0.02)
+        [_, (pseudonym, _)] = await listed()
+        assert pseudonym.startswith("erased:")
         assert (await program(here, billing).get(READS_USERS)).status == 200
 
 
