@@ -17,12 +17,14 @@ from chat.records import DIRECT_MEMBERS, Conversation, Kind, Listed, pair_of
 from chat.seats import no_conversation, seat_for
 from kernel.clock import Clock
 from kernel.cursors import Page
-from kernel.errors import Conflict
+from kernel.errors import Conflict, Unprocessable
 from kernel.ids import IdGenerator
 from kernel.units import Transaction, UnitsOfWork
 
 USUAL_MEMBERS = 250
 MOST_MEMBERS = 1000
+# That somebody is in and still begins another. Others may bring them into more.
+MOST_CONVERSATIONS = 10_000
 
 MINE = "conversations"
 PUBLIC = "public conversations"
@@ -84,7 +86,8 @@ class Conversations:
 
     async def direct(self, person: UUID, other: UUID, *, wish: Wish, retention: int | None) -> tuple[Listed, bool]:
         """The conversation of these two, and whether it was made now; one that is there is answered as it is, whatever
-        is wished. Raises Unprocessable ``participant_unavailable``, ``mode_contradiction``.
+        is wished. Raises Unprocessable ``participant_unavailable``, ``mode_contradiction``,
+        ``too_many_conversations``.
 
         One that begins may begin Intelligent, as a group may: nothing has been said in it, the other sees what it is
         before they say anything, and turns it Secure without asking."""
@@ -99,6 +102,7 @@ class Conversations:
         found = await self._units.read(find)
         if found is not None:
             return found, False
+        await self._require_room(person)
         now = self._clock.now()
         conversation = _new(self._ids.next(), Kind.DIRECT, now, pair=pair, retention=retention).under(features)
 
@@ -116,8 +120,8 @@ class Conversations:
         return made, is_new
 
     async def group(self, person: UUID, plan: GroupPlan) -> Listed:
-        """Raises Unprocessable ``participant_unavailable``, ``mode_contradiction``, ``invalid_title``; Conflict
-        ``conversation_full``.
+        """Raises Unprocessable ``participant_unavailable``, ``mode_contradiction``, ``invalid_title``,
+        ``too_many_conversations``; Conflict ``conversation_full``.
 
         Nobody is asked about the mode of a group that begins: its maker is the only one there, and whoever comes
         sees what it is."""
@@ -131,6 +135,7 @@ class Conversations:
             mode_policy=plan.policy,
         ).under(wished(Features(), plan.wish))
         others = plan.others - {person}
+        await self._require_room(person)
 
         async def make(unit: Transaction, news: News) -> Listed | None:
             await require_reachable(self._people, unit, person, others | {person})
@@ -197,6 +202,13 @@ class Conversations:
             news.add([member.person for member in members], conversation, "deleted", by=person)
 
         await self._newsroom.write(work)
+
+    async def _require_room(self, person: UUID) -> None:
+        """Before the unit: those who begin many at once would fail each other over a bound that need not be exact."""
+        if await self._units.read(lambda unit: self._lists.count(unit, person)) >= MOST_CONVERSATIONS:
+            raise Unprocessable(
+                f"You are in {MOST_CONVERSATIONS} conversations; leave or end some.", code="too_many_conversations"
+            )
 
     async def _record_beginning(self, unit: Transaction, person: UUID, conversation: Conversation) -> None:
         """Secure is what conversations are; anything else is a change of mode to be found again."""

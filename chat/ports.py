@@ -33,7 +33,7 @@ class ConversationStore(Protocol):
 
 
 class ConversationLists(Protocol):
-    """Each of them is one query."""
+    """Each of them is one query, what it shows of each conversation included."""
 
     async def one(self, unit: Transaction, conversation: UUID, viewer: UUID) -> Listed | None:
         """None for whoever is not a member."""
@@ -45,6 +45,10 @@ class ConversationLists(Protocol):
         self, unit: Transaction, viewer: UUID, *, before: tuple[float, UUID] | None, most: int
     ) -> Sequence[Listed]:
         """The latest active first, strictly after the position ``before``."""
+        ...
+
+    async def count(self, unit: Transaction, person: UUID) -> int:
+        """How many somebody is in."""
         ...
 
     async def public(
@@ -155,7 +159,8 @@ class RoundLists(Protocol):
 
 
 class ModeReader(Protocol):
-    """For rooms in which something may only happen under a mode. Nobody else reads the tables."""
+    """For rooms in which something may only happen under a mode; messages have it from ``Activity``. Nobody else reads
+    the tables."""
 
     async def mode_of(self, unit: Transaction, conversation: UUID) -> ModeState | None:
         """None when there is no such conversation. Only in a unit that may write: the mode is held until it ends, so a
@@ -167,8 +172,10 @@ class Activity(Protocol):
     """What messages change about conversations: the order of lists and what is unread. Whoever keeps messages calls it
     in the unit that accepts one, and nobody else writes these columns."""
 
-    async def said(self, unit: Transaction, conversation: UUID, *, by: UUID, at: float) -> bool:
-        """One more message. It is unread for everybody there but ``by``. False when there is no such conversation."""
+    async def said(self, unit: Transaction, conversation: UUID, *, by: UUID, at: float) -> ModeState | None:
+        """One more message, unread for everybody there but ``by``, and the mode that it is said under. None when there
+        is no such conversation. The first thing that a unit does: from then on nobody changes the mode or comes and
+        goes until it ends, also in one that is not serializable, and those who speak at once wait for one another."""
         ...
 
     async def read(self, unit: Transaction, conversation: UUID, person: UUID, *, up_to: UUID, left: int) -> bool:

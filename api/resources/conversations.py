@@ -158,6 +158,7 @@ def resource(chats: Chats) -> Resource:
                         "mode_contradiction",
                         "direct_conversation",
                         "invalid_title",
+                        "too_many_conversations",
                     ),
                 },
             ),

@@ -17,11 +17,15 @@ from tests.chat.parties import at, direct, group
 from tests.worlds import Person, World, world
 
 
-async def said(here: World, made: dict[str, str], by: Person, when: float) -> bool:
-    async def work(unit: Transaction) -> bool:
-        return await SqlActivity().said(unit, UUID(made["id"]), by=by.id, at=when)
+async def said(here: World, made: dict[str, str], by: Person, when: float) -> ModeState | None:
+    """As messages are: those who speak at once wait for one another."""
 
-    return await here.platform.database.units.write(work)
+    async def work(unit: Transaction) -> ModeState | None:
+        found = await SqlActivity().said(unit, UUID(made["id"]), by=by.id, at=when)
+        await asyncio.sleep(0.005)
+        return found
+
+    return await here.platform.database.units.write(work, serializable=False)
 
 
 async def has_read(here: World, made: dict[str, str], by: Person, message: int, *, left: int) -> bool:
@@ -41,10 +45,10 @@ async def test_what_is_said_moves_a_conversation_up_and_is_unread_for_the_others
         first, second = await group(ada, bob, is_public=True), await direct(ada, bob)
         now = here.platform.clock.now()
         assert (await ada.get(at(first))).body["last_message_at"] is None
-        assert await said(here, first, ada, now + 10)
+        assert await said(here, first, ada, now + 10) == ModeState(Features(), 1)
         assert await said(here, first, bob, now + 5)
         assert await said(here, second, bob, now + 1)
-        assert not await said(here, {"id": str(ada.id)}, bob, now)
+        assert await said(here, {"id": str(ada.id)}, bob, now) is None
         assert await unread(ada) == [(first["id"], 1), (second["id"], 1)]
         assert await unread(bob) == [(first["id"], 1), (second["id"], 0)]
         shown = (await ada.get(at(first))).body["last_message_at"]
@@ -69,8 +73,8 @@ async def test_a_mode_does_not_change_while_somebody_acts_under_it(
     backend: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     async with world(tmp_path, database_url=url_for(backend, request)) as here:
-        ada, bob = await here.people("ada", "bob")
-        made = await group(ada, bob, mode="intelligent", settings={"recording_enabled": True})
+        ada, bob, cleo = await here.people("ada", "bob", "cleo")
+        made = await group(ada, bob, mode="intelligent", settings={"recording_enabled": True}, is_public=True)
         units, order = here.platform.database.units, []
         looking, acting = asyncio.Event(), asyncio.Event()
 
@@ -95,3 +99,10 @@ async def test_a_mode_does_not_change_while_somebody_acts_under_it(
             acting.set()
         assert order == ["acted", "secure"]
         assert reading.result() == ModeState(Features(Mode.INTELLIGENT, recording_enabled=True), 1)
+        # Nor do those who speak at once fail one another, or those who come meanwhile.
+        now = here.platform.clock.now()
+        speaking = [said(here, made, person, now + number) for number in range(10) for person in (ada, bob)]
+        *states, joined = await asyncio.gather(*speaking, cleo.post(at(made, "/join")))
+        assert {state for state in states if isinstance(state, ModeState)} == {ModeState(Features(), 2)}
+        assert joined.status == 200
+        assert await unread(ada) == await unread(bob) == [(made["id"], 10)]

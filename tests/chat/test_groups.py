@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from chat import conversations
 from chat.conversations import GroupPlan
 from chat.mode import UNCHANGED
 from identity.audit import AuditFilter
@@ -128,7 +129,9 @@ async def test_public_groups_are_found_by_words_and_joined_by_anybody(tmp_path: 
         assert (await roles(bob, tea))[bob.id] == "member"
 
 
-async def test_what_cannot_be_is_refused_by_name_and_a_group_is_never_smaller_than_it_is(tmp_path: Path) -> None:
+async def test_what_cannot_be_is_refused_by_name_and_a_group_is_never_smaller_than_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with world(tmp_path) as here:
         ada, bob, cleo = await here.people("ada", "bob", "cleo")
         for change in ({"max_members": 1}, {"max_members": 1001}, {"name": "x"}, {"title": "x" * 129}):
@@ -142,6 +145,10 @@ async def test_what_cannot_be_is_refused_by_name_and_a_group_is_never_smaller_th
             "/v1/conversations", {"type": "group", "max_members": 2, "participant_ids": [str(bob.id), str(cleo.id)]}
         )
         assert (full.status, full.code) == (409, "conversation_full")
+        monkeypatch.setattr(conversations, "MOST_CONVERSATIONS", 1)
+        for begun in ({"type": "group"}, {"type": "direct", "participant_ids": [str(bob.id)]}):
+            refused = await ada.post("/v1/conversations", begun)
+            assert (refused.status, refused.code) == (422, "too_many_conversations")
 
 
 async def test_an_account_that_ended_while_it_asked_is_nowhere(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Row, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Row, Table, UniqueConstraint, literal_column
 
 from adapters.sql.metadata import Bytes, Id, Integer, Moment, Text, metadata
 from chat.membership import Member, Role
-from chat.mode import Mode, Policy
+from chat.mode import Features, Mode, ModeState, Policy
 from chat.records import Conversation, Face, Kind
 
 CONVERSATIONS = Table(
@@ -56,7 +56,19 @@ MEMBERS = Table(
     Index(None, "conversation", "joined_at", "person"),
 )
 
+MODE = [CONVERSATIONS.c[name] for name in ("mode", "ai_enabled", "recording_enabled", "mode_version")]
+
 _KINDS = {"kind": Kind, "mode": Mode, "mode_policy": Policy}
+# Said in the statement, so that it is known to be what the index below is about.
+IS_OWNER = MEMBERS.c.role == literal_column(f"'{Role.OWNER.value}'")
+Index(
+    "ix_conversation_members_owner",
+    MEMBERS.c.conversation,
+    unique=True,
+    sqlite_where=IS_OWNER,
+    postgresql_where=IS_OWNER,
+)
+
 _FIELDS = [column.name for column in CONVERSATIONS.c if column.name != "words"]
 
 
@@ -68,6 +80,11 @@ def conversation_of(row: Row[Any]) -> Conversation:
 def conversation_values(conversation: Conversation) -> dict[str, object]:
     fields = {name: getattr(conversation, name) for name in _FIELDS}
     return fields | {name: fields[name].value for name in _KINDS}
+
+
+def mode_state_of(row: Row[Any]) -> ModeState:
+    features = Features(Mode(row.mode), ai_enabled=row.ai_enabled, recording_enabled=row.recording_enabled)
+    return ModeState(features, row.mode_version)
 
 
 def member_of(row: Row[Any], conversation: UUID) -> Member:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import FromClause, Row, Select, and_, case, or_, select, union_all
+from sqlalchemy import FromClause, Row, Select, and_, case, func, or_, select, union_all
 
-from adapters.sql.chat.conversation_tables import CONVERSATIONS, MEMBERS, conversation_of
+from adapters.sql.chat.conversation_tables import CONVERSATIONS, IS_OWNER, MEMBERS, conversation_of
 from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.identity.blocks import BLOCKS
 from adapters.sql.units import sql_of
@@ -54,6 +54,10 @@ class SqlConversationLists:
         theirs = select(_c.id).join(MEMBERS, MEMBERS.c.conversation == _c.id).where(MEMBERS.c.person == viewer)
         return await _latest(unit, viewer, theirs, before, most)
 
+    async def count(self, unit: Transaction, person: UUID) -> int:
+        theirs = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.person == person)
+        return (await sql_of(unit).connection.execute(theirs)).scalar_one()
+
     async def public(
         self, unit: Transaction, viewer: UUID, words: str, *, before: tuple[float, UUID] | None, most: int
     ) -> Sequence[Listed]:
@@ -69,7 +73,7 @@ def _closed_to(viewer: UUID) -> Select[Any]:
         select(BLOCKS.c.blocked).where(BLOCKS.c.blocker == viewer),
         select(BLOCKS.c.blocker).where(BLOCKS.c.blocked == viewer),
     )
-    return select(MEMBERS.c.conversation).where(MEMBERS.c.role == Role.OWNER.value, MEMBERS.c.person.in_(blocked))
+    return select(MEMBERS.c.conversation).where(IS_OWNER, MEMBERS.c.person.in_(blocked))
 
 
 async def _seated(unit: Transaction, statement: Select[Any]) -> Listed | None:

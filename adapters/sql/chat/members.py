@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, or_, select, update
 
-from adapters.sql.chat.conversation_tables import CONVERSATIONS, MEMBERS, face_of, member_of
+from adapters.sql.chat.conversation_tables import CONVERSATIONS, IS_OWNER, MEMBERS, face_of, member_of
 from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.metadata import upsert
 from adapters.sql.units import sql_of
@@ -56,7 +56,7 @@ class SqlMembers:
         return None if row is None else member_of(row, conversation)
 
     async def owner(self, unit: Transaction, conversation: UUID) -> UUID | None:
-        owner = select(_m.person).where(_m.conversation == conversation, _m.role == Role.OWNER.value)
+        owner = select(_m.person).where(_m.conversation == conversation, IS_OWNER)
         return (await sql_of(unit).connection.execute(owner)).scalar_one_or_none()
 
     async def all(self, unit: Transaction, conversation: UUID) -> Sequence[Member]:

@@ -6,15 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from adapters.sql.chat.conversation_tables import CONVERSATIONS
+from adapters.sql.chat.conversation_tables import CONVERSATIONS, MODE, mode_state_of
 from adapters.sql.units import sql_of
-from chat.mode import Features, Mode, ModeState
+from chat.mode import ModeState
 from kernel.units import Transaction
 
 _c = CONVERSATIONS.c
 # A row lock that readers share: that a unit is serializable does not keep a change from being acknowledged before the
 # unit, which comes first in that order, has committed. SQLite has one writer and no such words.
-_HELD = select(_c.mode, _c.ai_enabled, _c.recording_enabled, _c.mode_version).with_for_update(read=True)
+_HELD = select(*MODE).with_for_update(read=True)
 
 
 class SqlModes:
@@ -22,7 +22,4 @@ class SqlModes:
 
     async def mode_of(self, unit: Transaction, conversation: UUID) -> ModeState | None:
         row = (await sql_of(unit).connection.execute(_HELD.where(_c.id == conversation))).first()
-        if row is None:
-            return None
-        features = Features(Mode(row.mode), ai_enabled=row.ai_enabled, recording_enabled=row.recording_enabled)
-        return ModeState(features, row.mode_version)
+        return None if row is None else mode_state_of(row)

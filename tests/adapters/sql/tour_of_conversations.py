@@ -78,6 +78,7 @@ async def _lists(unit: Transaction) -> None:
     await lists.between(unit, pair_of(ADA, BOB), ADA)
     await lists.of(unit, ADA, before=None, most=10)
     await lists.of(unit, ADA, before=(1.0, ROOM), most=10)
+    await lists.count(unit, ADA)
     await lists.public(unit, ADA, "", before=None, most=10)
     await lists.public(unit, ADA, "two words", before=(1.0, ROOM), most=10)
 

@@ -64,6 +64,16 @@ def _conversations() -> None:
         ["conversation", "joined_at", "person"],
     )
 
+    is_owner = sa.text("role = 'owner'")
+    op.create_index(
+        "ix_conversation_members_owner",
+        "conversation_members",
+        ["conversation"],
+        unique=True,
+        sqlite_where=is_owner,
+        postgresql_where=is_owner,
+    )
+
 
 def _invites() -> None:
     op.create_table(

@@ -99,17 +99,17 @@ WHERE conversation_members.conversation = $1::UUID AND conversation_members.pers
 -- statement: sqlite
 SELECT conversation_members.person
 FROM conversation_members
-WHERE conversation_members.conversation = ? AND conversation_members.role = ?
+WHERE conversation_members.conversation = ? AND conversation_members.role = 'owner'
 
 -- statement: postgresql
 SELECT conversation_members.person
 FROM conversation_members
-WHERE conversation_members.conversation = $1::UUID AND conversation_members.role = $2::VARCHAR COLLATE "C"
+WHERE conversation_members.conversation = $1::UUID AND conversation_members.role = 'owner'
 
 -- statement: cockroachdb
 SELECT conversation_members.person
 FROM conversation_members
-WHERE conversation_members.conversation = $1::UUID AND conversation_members."role" = $2::VARCHAR
+WHERE conversation_members.conversation = $1::UUID AND conversation_members."role" = 'owner'
 
 -- statement: sqlite
 SELECT conversation_members.conversation, conversation_members.person, conversation_members.role, conversation_members.joined_at, conversation_members.last_read, conversation_members.seen
@@ -250,12 +250,22 @@ WHERE conversation_members.person = $1::UUID AND (conversations.active_at < $2::
  LIMIT $5::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $6::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $7::VARCHAR) THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
 
 -- statement: sqlite
+SELECT count(*) AS count_1
+FROM conversation_members
+WHERE conversation_members.person = ?
+
+-- statement: postgresql, cockroachdb
+SELECT count(*) AS count_1
+FROM conversation_members
+WHERE conversation_members.person = $1::UUID
+
+-- statement: sqlite
 SELECT conversations.id, conversations.kind, conversations.pair, conversations.title, conversations.description, conversations.mode, conversations.mode_version, conversations.mode_policy, conversations.ai_enabled, conversations.recording_enabled, conversations.retention, conversations.is_public, conversations.allow_invites, conversations.max_members, conversations.member_count, conversations.created_at, conversations.active_at, conversations.said, conversations.avatar, me.conversation AS my_conversation, me.person AS my_person, me.role AS my_role, me.joined_at AS my_joined_at, me.last_read AS my_last_read, me.seen AS my_seen, other.conversation AS their_conversation, other.person AS their_person, other.role AS their_role, other.joined_at AS their_joined_at, other.last_read AS their_last_read, other.seen AS their_seen, face.username AS their_username, face.display_name AS their_display_name, face.avatar AS their_avatar
 FROM (SELECT conversations.id AS id
 FROM conversations
 WHERE conversations.is_public = 1 AND (conversations.id NOT IN (SELECT conversation_members.conversation
 FROM conversation_members
-WHERE conversation_members.role = ? AND conversation_members.person IN (SELECT blocks.blocked
+WHERE conversation_members.role = 'owner' AND conversation_members.person IN (SELECT blocks.blocked
 FROM blocks
 WHERE blocks.blocker = ? UNION ALL SELECT blocks.blocker
 FROM blocks
@@ -268,12 +278,12 @@ FROM (SELECT conversations.id AS id
 FROM conversations
 WHERE conversations.is_public AND (conversations.id NOT IN (SELECT conversation_members.conversation
 FROM conversation_members
-WHERE conversation_members.role = $1::VARCHAR COLLATE "C" AND conversation_members.person IN (SELECT blocks.blocked
+WHERE conversation_members.role = 'owner' AND conversation_members.person IN (SELECT blocks.blocked
 FROM blocks
-WHERE blocks.blocker = $2::UUID UNION ALL SELECT blocks.blocker
+WHERE blocks.blocker = $1::UUID UNION ALL SELECT blocks.blocker
 FROM blocks
-WHERE blocks.blocked = $3::UUID))) ORDER BY conversations.active_at DESC, conversations.id DESC
- LIMIT $4::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $5::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $6::VARCHAR COLLATE "C") THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
+WHERE blocks.blocked = $2::UUID))) ORDER BY conversations.active_at DESC, conversations.id DESC
+ LIMIT $3::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $4::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $5::VARCHAR COLLATE "C") THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
 
 -- statement: cockroachdb
 SELECT conversations.id, conversations.kind, conversations.pair, conversations.title, conversations.description, conversations.mode, conversations.mode_version, conversations.mode_policy, conversations.ai_enabled, conversations.recording_enabled, conversations.retention, conversations.is_public, conversations.allow_invites, conversations.max_members, conversations.member_count, conversations.created_at, conversations.active_at, conversations.said, conversations.avatar, me.conversation AS my_conversation, me.person AS my_person, me."role" AS my_role, me.joined_at AS my_joined_at, me.last_read AS my_last_read, me.seen AS my_seen, other.conversation AS their_conversation, other.person AS their_person, other."role" AS their_role, other.joined_at AS their_joined_at, other.last_read AS their_last_read, other.seen AS their_seen, face.username AS their_username, face.display_name AS their_display_name, face.avatar AS their_avatar
@@ -281,12 +291,12 @@ FROM (SELECT conversations.id AS id
 FROM conversations
 WHERE conversations.is_public AND (conversations.id NOT IN (SELECT conversation_members.conversation
 FROM conversation_members
-WHERE conversation_members."role" = $1::VARCHAR AND conversation_members.person IN (SELECT blocks.blocked
+WHERE conversation_members."role" = 'owner' AND conversation_members.person IN (SELECT blocks.blocked
 FROM blocks
-WHERE blocks.blocker = $2::UUID UNION ALL SELECT blocks.blocker
+WHERE blocks.blocker = $1::UUID UNION ALL SELECT blocks.blocker
 FROM blocks
-WHERE blocks.blocked = $3::UUID))) ORDER BY conversations.active_at DESC, conversations.id DESC
- LIMIT $4::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $5::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $6::VARCHAR) THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
+WHERE blocks.blocked = $2::UUID))) ORDER BY conversations.active_at DESC, conversations.id DESC
+ LIMIT $3::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $4::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $5::VARCHAR) THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
 
 -- statement: sqlite
 SELECT conversations.id, conversations.kind, conversations.pair, conversations.title, conversations.description, conversations.mode, conversations.mode_version, conversations.mode_policy, conversations.ai_enabled, conversations.recording_enabled, conversations.retention, conversations.is_public, conversations.allow_invites, conversations.max_members, conversations.member_count, conversations.created_at, conversations.active_at, conversations.said, conversations.avatar, me.conversation AS my_conversation, me.person AS my_person, me.role AS my_role, me.joined_at AS my_joined_at, me.last_read AS my_last_read, me.seen AS my_seen, other.conversation AS their_conversation, other.person AS their_person, other.role AS their_role, other.joined_at AS their_joined_at, other.last_read AS their_last_read, other.seen AS their_seen, face.username AS their_username, face.display_name AS their_display_name, face.avatar AS their_avatar
@@ -294,7 +304,7 @@ FROM (SELECT conversations.id AS id
 FROM conversations
 WHERE conversations.is_public = 1 AND (conversations.id NOT IN (SELECT conversation_members.conversation
 FROM conversation_members
-WHERE conversation_members.role = ? AND conversation_members.person IN (SELECT blocks.blocked
+WHERE conversation_members.role = 'owner' AND conversation_members.person IN (SELECT blocks.blocked
 FROM blocks
 WHERE blocks.blocker = ? UNION ALL SELECT blocks.blocker
 FROM blocks
@@ -307,12 +317,12 @@ FROM (SELECT conversations.id AS id
 FROM conversations
 WHERE conversations.is_public AND (conversations.id NOT IN (SELECT conversation_members.conversation
 FROM conversation_members
-WHERE conversation_members.role = $1::VARCHAR COLLATE "C" AND conversation_members.person IN (SELECT blocks.blocked
+WHERE conversation_members.role = 'owner' AND conversation_members.person IN (SELECT blocks.blocked
 FROM blocks
-WHERE blocks.blocker = $2::UUID UNION ALL SELECT blocks.blocker
+WHERE blocks.blocker = $1::UUID UNION ALL SELECT blocks.blocker
 FROM blocks
-WHERE blocks.blocked = $3::UUID))) AND (conversations.words LIKE '%' || $4::VARCHAR COLLATE "C" || '%' ESCAPE '/') AND (conversations.words LIKE '%' || $5::VARCHAR COLLATE "C" || '%' ESCAPE '/') AND (conversations.active_at < $6::BIGINT OR conversations.active_at = $7::BIGINT AND conversations.id < $8::UUID) ORDER BY conversations.active_at DESC, conversations.id DESC
- LIMIT $9::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $10::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $11::VARCHAR COLLATE "C") THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
+WHERE blocks.blocked = $2::UUID))) AND (conversations.words LIKE '%' || $3::VARCHAR COLLATE "C" || '%' ESCAPE '/') AND (conversations.words LIKE '%' || $4::VARCHAR COLLATE "C" || '%' ESCAPE '/') AND (conversations.active_at < $5::BIGINT OR conversations.active_at = $6::BIGINT AND conversations.id < $7::UUID) ORDER BY conversations.active_at DESC, conversations.id DESC
+ LIMIT $8::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $9::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $10::VARCHAR COLLATE "C") THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
 
 -- statement: cockroachdb
 SELECT conversations.id, conversations.kind, conversations.pair, conversations.title, conversations.description, conversations.mode, conversations.mode_version, conversations.mode_policy, conversations.ai_enabled, conversations.recording_enabled, conversations.retention, conversations.is_public, conversations.allow_invites, conversations.max_members, conversations.member_count, conversations.created_at, conversations.active_at, conversations.said, conversations.avatar, me.conversation AS my_conversation, me.person AS my_person, me."role" AS my_role, me.joined_at AS my_joined_at, me.last_read AS my_last_read, me.seen AS my_seen, other.conversation AS their_conversation, other.person AS their_person, other."role" AS their_role, other.joined_at AS their_joined_at, other.last_read AS their_last_read, other.seen AS their_seen, face.username AS their_username, face.display_name AS their_display_name, face.avatar AS their_avatar
@@ -320,12 +330,12 @@ FROM (SELECT conversations.id AS id
 FROM conversations
 WHERE conversations.is_public AND (conversations.id NOT IN (SELECT conversation_members.conversation
 FROM conversation_members
-WHERE conversation_members."role" = $1::VARCHAR AND conversation_members.person IN (SELECT blocks.blocked
+WHERE conversation_members."role" = 'owner' AND conversation_members.person IN (SELECT blocks.blocked
 FROM blocks
-WHERE blocks.blocker = $2::UUID UNION ALL SELECT blocks.blocker
+WHERE blocks.blocker = $1::UUID UNION ALL SELECT blocks.blocker
 FROM blocks
-WHERE blocks.blocked = $3::UUID))) AND (conversations.words LIKE '%' || $4::VARCHAR || '%' ESCAPE '/') AND (conversations.words LIKE '%' || $5::VARCHAR || '%' ESCAPE '/') AND (conversations.active_at < $6::BIGINT OR conversations.active_at = $7::BIGINT AND conversations.id < $8::UUID) ORDER BY conversations.active_at DESC, conversations.id DESC
- LIMIT $9::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $10::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $11::VARCHAR) THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
+WHERE blocks.blocked = $2::UUID))) AND (conversations.words LIKE '%' || $3::VARCHAR || '%' ESCAPE '/') AND (conversations.words LIKE '%' || $4::VARCHAR || '%' ESCAPE '/') AND (conversations.active_at < $5::BIGINT OR conversations.active_at = $6::BIGINT AND conversations.id < $7::UUID) ORDER BY conversations.active_at DESC, conversations.id DESC
+ LIMIT $8::INTEGER) AS page JOIN conversations ON conversations.id = page.id LEFT OUTER JOIN conversation_members AS me ON me.conversation = conversations.id AND me.person = $9::UUID LEFT OUTER JOIN conversation_members AS other ON other.conversation = CASE WHEN (conversations.kind = $10::VARCHAR) THEN conversations.id END AND other.person != me.person LEFT OUTER JOIN accounts AS face ON face.id = other.person ORDER BY conversations.active_at DESC, conversations.id DESC
 
 -- statement: sqlite
 DELETE FROM conversation_invites WHERE conversation_invites.conversation = ? AND conversation_invites.expires_at <= ?
@@ -579,10 +589,10 @@ FROM conversations
 WHERE conversations.id = $1::UUID FOR SHARE
 
 -- statement: sqlite
-UPDATE conversations SET active_at=CASE WHEN (conversations.active_at < ?) THEN ? ELSE conversations.active_at END, said=(conversations.said + ?) WHERE conversations.id = ?
+UPDATE conversations SET active_at=CASE WHEN (conversations.active_at < ?) THEN ? ELSE conversations.active_at END, said=(conversations.said + ?) WHERE conversations.id = ? RETURNING mode, ai_enabled, recording_enabled, mode_version
 
 -- statement: postgresql, cockroachdb
-UPDATE conversations SET active_at=CASE WHEN (conversations.active_at < $1::BIGINT) THEN $2::BIGINT ELSE conversations.active_at END, said=(conversations.said + $3::BIGINT) WHERE conversations.id = $4::UUID
+UPDATE conversations SET active_at=CASE WHEN (conversations.active_at < $1::BIGINT) THEN $2::BIGINT ELSE conversations.active_at END, said=(conversations.said + $3::BIGINT) WHERE conversations.id = $4::UUID RETURNING conversations.mode, conversations.ai_enabled, conversations.recording_enabled, conversations.mode_version
 
 -- statement: sqlite
 UPDATE conversation_members SET seen=(conversation_members.seen + ?) WHERE conversation_members.conversation = ? AND conversation_members.person = ?

@@ -265,6 +265,12 @@ CREATE TABLE conversation_members (
 -- ix_conversation_members_conversation_joined_at_person: sqlite, postgresql, cockroachdb
 CREATE INDEX ix_conversation_members_conversation_joined_at_person ON conversation_members (conversation, joined_at, person)
 
+-- ix_conversation_members_owner: sqlite, postgresql
+CREATE UNIQUE INDEX ix_conversation_members_owner ON conversation_members (conversation) WHERE role = 'owner'
+
+-- ix_conversation_members_owner: cockroachdb
+CREATE UNIQUE INDEX ix_conversation_members_owner ON conversation_members (conversation) WHERE "role" = 'owner'
+
 -- ix_conversation_members_person_conversation: sqlite, postgresql, cockroachdb
 CREATE INDEX ix_conversation_members_person_conversation ON conversation_members (person, conversation)
 
