@@ -231,10 +231,10 @@ class Administration:
         await self._sessions.ending_all(account, work)
 
     async def reset_second_factor(self, account: UUID, *, actor: str) -> None:
-        """For somebody who lost theirs; their address is told. Raises NotFound."""
+        """For somebody who lost theirs; their address is told. Raises NotFound, Conflict ``account_erasing``."""
 
         async def work(unit: Transaction) -> None:
-            found = await self._required(unit, account)
+            found = await self._lasting(unit, account)
             await self._second.reset(unit, account)
             await self._audit.record(unit, actor=actor, action="user.reset_second_factor", subject=str(account))
             what = "An administrator removed the second factor of your account."

@@ -64,6 +64,9 @@ class FirstAdmin:
         """To one caller only. Raises Unprocessable ``invalid_link``, Conflict ``admin_exists`` and what registering
         does; then the link is as good as before."""
 
+        # Before any work is done for whoever has no such link.
+        await self._units.read(lambda unit: self._links.look(unit, Purpose.FIRST_ADMIN, secret))
+
         async def first(unit: Transaction, account: Account) -> None:
             await self._links.take(unit, Purpose.FIRST_ADMIN, secret)
             if await self._admins.has_active_admin(unit, besides=NOBODY):

@@ -270,6 +270,7 @@ def resource(people: People, clock: Clock) -> Resource:
                 limit="default",
                 summary="Let an account in without its second factor; its address is told",
                 status=204,
+                errors={409: ("account_erasing",)},
             ),
             Endpoint(
                 method="GET",

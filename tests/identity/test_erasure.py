@@ -291,6 +291,17 @@ async def test_an_erasure_whose_job_was_lost_goes_on(tmp_path: Path) -> None:
         await here.started.rights.erasures.resume(job())
         await finished(grace, str(lost))
         assert (await report(here, fresh)).finished_at is None
+        # And nothing new is written about somebody who is being erased.
+        about = f"/v1/admin/users/{bob.id}"
+        for answer in (
+            await grace.patch(about, {"state": "active"}),
+            await grace.put(f"{about}/plan", {"plan": "pro"}),
+            await grace.post(f"{about}/reset-second-factor"),
+        ):
+            assert (answer.status, answer.code) == (409, "account_erasing")
+        assert (await grace.post(f"{about}/erase")).status == 404
+        [listed] = (await grace.get("/v1/admin/users?state=erasing")).body["items"]
+        assert listed["id"] == str(bob.id)
 
 
 async def pestered(here: World) -> None:
@@ -317,7 +328,7 @@ async def pestered(here: World) -> None:
     async def pester(who: Person, method: str, path: str, body: object) -> None:
         while not stop.is_set():
             await who.ask(method, path, body)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.04)
 
     pests = [asyncio.create_task(pester(*asked)) for asked in again]
     try:
