@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -126,10 +127,8 @@ class Plans:
         """Raises Unprocessable ``unknown_plan``, ``unknown_limit`` or ``invalid_period``."""
         _check(subscription)
         await self._store.put(unit, subscription)
-        details = {"plan": subscription.plan} | {name: str(value) for name, value in subscription.limits.items()}
-        await self._audit.record(
-            unit, actor=actor, action="user.plan", subject=str(subscription.account), details=details
-        )
+        subject, details = str(subscription.account), _told(subscription)
+        await self._audit.record(unit, actor=actor, action="user.plan", subject=subject, details=details)
         unit.after_commit(lambda: self.forget(subscription.account))
 
     async def _looked_up(self, account: UUID) -> PlanLimits:
@@ -151,6 +150,14 @@ class Plans:
         """Keep nothing in memory of what somebody has subscribed to."""
         self._forgotten += 1
         self._known.pop(account, None)
+
+
+def _told(subscription: Subscription) -> Mapping[str, str]:
+    """What the audit log says of it."""
+    period = {"period_start": subscription.starts_at, "period_end": subscription.ends_at}
+    moments = {name: datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for name, at in period.items() if at}
+    limits = {name: str(value) for name, value in subscription.limits.items()}
+    return {"plan": subscription.plan, **moments, **limits}
 
 
 def _check(subscription: Subscription) -> None:

@@ -59,13 +59,15 @@ async def test_an_admin_subscribes_somebody_with_limits_and_a_period_of_their_ow
         assert (await root.put(f"/v1/admin/users/{uuid4()}/plan", {"plan": "pro"})).status == 404
         assert (await root.get("/v1/admin/audit?action=user.plan")).body["items"] == []
 
-        answer = await put(root, ada, plan="pro", limits={"storage_bytes": 7}, period_end="2199-01-01T00:00:00Z")
+        period = {"period_start": "2020-01-01T00:00:00Z", "period_end": "2199-01-01T00:00:00Z"}
+        answer = await put(root, ada, plan="pro", limits={"storage_bytes": 7}, **period)
         assert answer.status == 200
         assert answer.body["limits"] == asdict(PLANS["pro"]) | {"storage_bytes": 7}
         assert (await ada.get("/v1/users/me/plan")).body == answer.body
         assert (await root.get(f"/v1/admin/users/{ada.id}")).body["plan"] == answer.body
         [entry] = (await root.get(f"/v1/admin/audit?action=user.plan&subject={ada.id}")).body["items"]
-        assert (entry["actor"], entry["details"]) == (str(root.id), {"plan": "pro", "storage_bytes": "7"})
+        told = {name: at.replace("Z", "+00:00") for name, at in period.items()}
+        assert (entry["actor"], entry["details"]) == (str(root.id), {"plan": "pro", "storage_bytes": "7", **told})
         assert (await put(root, ada, plan="free")).body["limits"] == FREE_LIMITS
 
         changed = (await root.patch(f"/v1/admin/users/{ada.id}", {"plan": "enterprise"})).body
