@@ -102,7 +102,7 @@ async def test_a_mode_does_not_change_while_somebody_acts_under_it(
         # Nor do those who speak at once fail one another, or those who come meanwhile.
         now = here.platform.clock.now()
         speaking = [said(here, made, person, now + number) for number in range(10) for person in (ada, bob)]
-        *states, joined = await asyncio.gather(*speaking, cleo.post(at(made, "/join")))
-        assert {state for state in states if isinstance(state, ModeState)} == {ModeState(Features(), 2)}
+        states, joined = await asyncio.gather(asyncio.gather(*speaking), cleo.post(at(made, "/join")))
+        assert set(states) == {ModeState(Features(), 2)}
         assert joined.status == 200
         assert await unread(ada) == await unread(bob) == [(made["id"], 10)]

@@ -64,7 +64,7 @@ def _conversations() -> None:
         ["conversation", "joined_at", "person"],
     )
 
-    is_owner = sa.text("role = 'owner'")
+    is_owner = sa.column("role", Text()) == sa.literal_column("'owner'")
     op.create_index(
         "ix_conversation_members_owner",
         "conversation_members",
