@@ -20,6 +20,7 @@ MEASUREMENTS = {
     "messagelog": "durable appends to the embedded message log",
     "jobs": "durable jobs end to end",
     "prekeys": "bundles of the key directory under 200-way contention, no one-time key twice",
+    "conversations": "lists of conversations among 100,000",
     "people": "searches and suggestions among 100,000 people",
     "logins": "a hundred people who sign in at once, and the event loop's lag meanwhile",
     "authenticated": "an authenticated request that does nothing, against an anonymous one",
