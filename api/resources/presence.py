@@ -36,7 +36,7 @@ class SaidView(View, frozen=True):
 class PresenceQuery(Wire, frozen=True):
     """``user_ids`` are up to 100 ids with commas between them."""
 
-    user_ids: Annotated[str, Meta(pattern=f"^{_ID}(?:,{_ID}){{0,{MOST_ASKED - 1}}}$", max_length=37 * MOST_ASKED - 1)]
+    user_ids: Annotated[str, Meta(pattern=f"^{_ID}(?:,{_ID}){{0,{MOST_ASKED - 1}}}$")]
 
 
 class PresenceView(View, frozen=True):
