@@ -13,12 +13,13 @@ from sqlalchemy import event, update
 
 from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.identity.prekeys import SqlOneTimeKeys
+from identity import keydirectory
 from identity.accounts import State
 from identity.announcements import channel_of
 from identity.keychanges import ChangeKind
 from identity.keydirectory import StockedDevice
 from kernel.bus import BusEvent
-from kernel.errors import DependencyUnavailable, NotFound
+from kernel.errors import DependencyUnavailable, NotFound, Unprocessable
 from tests.adapters.sql.relational import BACKENDS, settings_for, url_for
 from tests.identity.devices import Device, Directory, directory
 
@@ -146,6 +147,17 @@ async def test_the_same_upload_many_times_at_once_is_one_upload(here: Directory)
     ]
     changes = await here.keys.changes(uuid4(), target, cursor=None, limit=10)
     assert [change.kind for change in changes.items] == [ChangeKind.ADDED]
+
+
+async def test_devices_that_come_at_once_do_not_slip_past_the_bound(
+    here: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keydirectory, "MAX_DEVICES", 3)
+    target = await here.person()
+    uploads = (here.keys.upload(target, Device(f"device-{number}").upload([1])) for number in range(8))
+    outcomes = await asyncio.gather(*uploads, return_exceptions=True)
+    assert [error.code for error in outcomes if isinstance(error, Unprocessable)] == ["too_many_devices"] * 5
+    assert len(await here.keys.stock(target)) == 3
 
 
 async def test_of_many_rotations_at_once_each_key_is_current_or_retired(here: Directory) -> None:
