@@ -63,7 +63,12 @@ async def finished(admin: Person, erasure: str) -> Answer:
             await asyncio.sleep(0.02)
 
 
-async def test_nothing_mentions_the_erased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_mentions_the_erased(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     asked: set[tuple[str, str]] = set()
     ask, numbers = Caller.ask, count()
 
@@ -73,6 +78,7 @@ async def test_nothing_mentions_the_erased(tmp_path: Path, monkeypatch: pytest.M
         headers["Idempotency-Key"] = f"request-{next(numbers)}"
         return await ask(caller, method, path, body, **headers)
 
+    caplog.set_level("INFO")
     async with world(tmp_path, limits=many()) as here:
         monkeypatch.setattr(Caller, "ask", recording)
         life = await lived(here)
@@ -92,6 +98,9 @@ async def test_nothing_mentions_the_erased(tmp_path: Path, monkeypatch: pytest.M
         assert report.body["erased"]["account"] == 1
         await others_have_what_they_had(here, life, others)
         await the_audit_log_has_a_pseudonym(life, report.body["pseudonym"])
+        # What is logged names requests and jobs.
+        logged = [*caplog.messages, *capsys.readouterr().out.splitlines()]
+        assert [line for line in logged if life.names.are_in(line)] == []
 
 
 def kept_answers(here: World) -> list[str]:

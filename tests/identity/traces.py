@@ -8,6 +8,7 @@ import zipfile
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,12 +29,16 @@ class Names:
     words: Sequence[str]
     sessions: Sequence[UUID] = ()
 
-    def are_in(self, value: object) -> bool:
-        raw = _raw(value)
+    @cached_property
+    def _forms(self) -> Sequence[bytes]:
         ids = (self.id, *self.sessions)
         forms = [form for known in ids for form in (known.bytes, known.hex.encode(), str(known).encode())]
+        return [*forms, *(word.encode() for word in self.words)]
+
+    def are_in(self, value: object) -> bool:
+        raw = _raw(value)
         lower = raw.lower()
-        return any(form in raw or form in lower for form in (*forms, *(word.encode() for word in self.words)))
+        return any(form in raw or form in lower for form in self._forms)
 
 
 def _raw(value: object) -> bytes:
