@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from adapters.memory.state import MemoryKeyValues
 from adapters.sql.identity.apikeys import API_KEYS, SqlApiKeys
 from adapters.sql.units import sql_of
 from config.sections import Limits
@@ -111,7 +112,9 @@ async def test_a_key_is_shown_once_and_only_its_hash_is_kept(tmp_path: Path) -> 
         # Whoever lost the answer gets it again, and nobody else: what is kept of it is encrypted under what they sent.
         again = await root.ask("POST", "/v1/admin/api-keys", body, **{"Idempotency-Key": "once"})
         assert (again.body["token"], len(await rows(here))) == (token, 1)
-        kept = [entry.value for entry in here.platform.local.key_values._table._entries.values()]
+        words = here.platform.ephemeral.key_values
+        assert isinstance(words, MemoryKeyValues)
+        kept = [entry.value for entry in words._table._entries.values()]
         assert any(len(value) > len(secret) for value in kept)
         assert not any(secret.encode() in value for value in kept)
         await root.sign_in()

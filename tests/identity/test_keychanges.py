@@ -77,8 +77,12 @@ async def test_friends_and_members_of_shared_conversations_hear_once_and_the_blo
     ada, friend, both, member, elsewhere, blocker, blocked, _stranger = everybody = await here.crowd(8)
     await befriend(here, ada, friend, both)
     monkeypatch.setattr(here.changes, "_companions", Circle(both, member, blocker, blocked, elsewhere))
-    for block in (Block(blocker, ada, 0.0), Block(ada, blocked, 0.0)):
-        await here.database.units.write(lambda unit, block=block: SqlBlocks().add(unit, block, most=10))
+
+    async def block(unit: Transaction) -> None:
+        await SqlBlocks().add(unit, Block(blocker, ada, 0.0), most=10)
+        await SqlBlocks().add(unit, Block(ada, blocked, 0.0), most=10)
+
+    await here.database.units.write(block)
     await here.keys.upload(ada, Device().upload())
     assert await heard(here, everybody) == [ada, *sorted([friend, both, member, elsewhere])]
     await here.keys.upload(ada, Device("laptop").upload())

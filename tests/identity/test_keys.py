@@ -8,12 +8,13 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import update
+from sqlalchemy import Update, update
 
 from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.identity.blocks import SqlBlocks
@@ -25,6 +26,7 @@ from identity.announcements import channel_of
 from identity.blocks import Block
 from identity.friends import Friendship
 from kernel.bus import BusEvent, Subscription
+from kernel.units import Transaction
 from tests.identity.devices import Device, text
 from tests.worlds import Person, World, world
 
@@ -54,6 +56,10 @@ async def fetched(asker: Person, target: Person) -> list[tuple[str, object]]:
     """Which key of which device."""
     devices = (await asker.get(f"/v1/keys/{target.id}")).body["devices"]
     return [(each["device_id"], each.get("one_time_pre_key", {}).get("key_id")) for each in devices]
+
+
+async def _execute(statement: Update, unit: Transaction) -> None:
+    await sql_of(unit).connection.execute(statement)
 
 
 def mark(device: Device) -> str:
@@ -267,7 +273,7 @@ async def test_keys_are_there_for_whom_they_are_for(tmp_path: Path) -> None:
         # Nobody begins a session with who has been disabled; their stock waits for them.
         for state, keys in ((State.DISABLED, []), (State.ACTIVE, [("phone", 2)])):
             change = update(ACCOUNTS).where(ACCOUNTS.c.id == ada.id).values(state=state.value)
-            await units.write(lambda unit, change=change: sql_of(unit).connection.execute(change))
+            await units.write(partial(_execute, change))
             assert await fetched(bob, ada) == keys
 
 

@@ -89,12 +89,13 @@ async def test_rotating_filling_and_taking_out_get_through_a_crowd_of_askers(her
     askers, devices = askers_for(here), [Device("laptop"), Device("phone"), Device("tablet")]
     target = await stocked(here, devices, 20)
 
-    async def busy(device: Device) -> None:
+    async def busy() -> None:
         for number in range(2, 5):
-            await here.keys.rotate(target, device.id, device.signed(number))
-            await here.keys.upload(target, device.upload([100 + number], signed=number))
+            for device in devices:
+                await here.keys.rotate(target, device.id, device.signed(number))
+                await here.keys.upload(target, device.upload([100 + number], signed=number))
 
-    handed, *_ = await asyncio.gather(fetched(here, target, askers), *(busy(device) for device in devices))
+    handed, _ = await asyncio.gather(fetched(here, target, askers), busy())
     for device in devices:
         given = [key_id for name, key_id in handed if name == device.id and key_id is not None]
         assert len(given) == len(set(given))

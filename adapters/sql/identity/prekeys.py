@@ -202,26 +202,28 @@ class SqlOneTimeKeys:
     ) -> int:
         connection = sql_of(unit).connection
         place = (_o.account == account, _o.device_id == device_id)
-        latest = select(func.max(_o.position)).where(*place).scalar_subquery()
+        latest = func.coalesce(select(func.max(_o.position)).where(*place).scalar_subquery(), 0)
         stock = select(_d.handed, latest.label("latest")).where(_d.account == account, _d.device_id == device_id)
-        handed, last = (await connection.execute(stock)).one()
-        last = last or 0
-        if keys:
-            same = or_(_o.key_id.in_([key.key_id for key in keys]), _o.public_key.in_([key.public_key for key in keys]))
-            rows = await connection.execute(select(_o.key_id, _o.public_key).where(*place, same))
-            known = {OneTimeKey(row.key_id, row.public_key) for row in rows}
-            if not known <= set(keys):
-                raise Conflict("A one-time key, or its id, was used before; make a new one.", code="key_reused")
-            fresh = [key for key in keys if key not in known]
+        row = (await connection.execute(stock)).one()
+        fresh = await self._fresh(unit, place, keys) if keys else []
+        if fresh:
             values = [
                 {"account": account, "device_id": device_id, **asdict(key), "position": position}
-                for position, key in enumerate(fresh, last + 1)
+                for position, key in enumerate(fresh, row.latest + 1)
             ]
-            if values:
-                await connection.execute(insert(ONE_TIME_KEYS), values)
-                await connection.execute(delete(ONE_TIME_KEYS).where(*place, _o.position <= handed - remember))
-            last += len(values)
-        return last - handed
+            await connection.execute(insert(ONE_TIME_KEYS), values)
+            await connection.execute(delete(ONE_TIME_KEYS).where(*place, _o.position <= row.handed - remember))
+        return int(row.latest) + len(fresh) - int(row.handed)
+
+    async def _fresh(
+        self, unit: Transaction, place: Sequence[ColumnElement[bool]], keys: Sequence[OneTimeKey]
+    ) -> list[OneTimeKey]:
+        same = or_(_o.key_id.in_([key.key_id for key in keys]), _o.public_key.in_([key.public_key for key in keys]))
+        rows = await sql_of(unit).connection.execute(select(_o.key_id, _o.public_key).where(*place, same))
+        known = {OneTimeKey(row.key_id, row.public_key) for row in rows}
+        if not known <= set(keys):
+            raise Conflict("A one-time key, or its id, was used before; make a new one.", code="key_reused")
+        return [key for key in keys if key not in known]
 
 
 class SqlRetiredKeys:
