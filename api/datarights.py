@@ -122,7 +122,6 @@ def data_map(platform: Platform, people: People, chats: Chats, pseudonyms: Pseud
             Leaving(units=units, places=SqlPlaces(), conversations=chats.conversations, members=chats.members),
             *chat_tables.personal(),
             *_things(platform, people, pseudonyms),
-            *tables.acquaintances(),
             *tables.before_the_account(pseudonyms.of),
             tables.the_account(),
         ],

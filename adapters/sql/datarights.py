@@ -175,7 +175,11 @@ async def _page(
 
 
 def _record(row: Row[Any], table: Table, shown: Sequence[str]) -> Record:
-    return {name: _readable(table.c[name], getattr(row, name)) for name in shown}
+    record = {name: _readable(table.c[name], getattr(row, name)) for name in shown}
+    if "id" not in shown or any(isinstance(table.c[name].type, Moment) for name in shown):
+        return record
+    # An id says when; people should not have to take it apart.
+    return {"at": datetime.fromtimestamp(milliseconds_of(row.id) / 1000, UTC), **record}
 
 
 def _readable(column: ColumnElement[Any], value: Any) -> object:

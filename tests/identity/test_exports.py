@@ -90,6 +90,7 @@ async def everything_is_in_it(here: World, life: Life) -> None:
     assert "Ours" in {item["title"] for item in records(archive, "conversations_of_yours")}
     assert archive.read("avatar/avatar.png") == png(24, 24)
     assert {item["action"] for item in records(archive, "audit_log")} >= {"user.plan", "user.logout"}
+    assert {item["at"][:4] for item in records(archive, "audit_log")} == {account["created_at"][:4]}
     # Whatever the walker knows of that there is something of, but for what has nothing to show.
     there = {name.removesuffix(".json") for name in archive.namelist() if name.endswith(".json")}
     shown = {part.name for part in here.started.rights.data.in_tables if part.says}

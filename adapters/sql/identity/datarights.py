@@ -55,28 +55,11 @@ _ACCOUNT: Final = (
 )
 
 
-def acquaintances() -> Sequence[PersonalData]:
-    return [
-        Told(name="friends", says="Your friends, and requests that are not answered yet.", rows=_friends),
-        # Who has blocked somebody is not theirs to know.
-        Told(name="blocked", says="Whom you have blocked.", rows=_blocked),
-    ]
-
-
-def _friends(person: UUID) -> Select[Any]:
-    tie = ties_of(person, "tie")
-    named = (ACCOUNTS.c.id, ACCOUNTS.c.username, ACCOUNTS.c.display_name)
-    asked = (tie.c.asker == person).label("asked_by_you")
-    return select(*named, tie.c.accepted, asked, tie.c.since).join(tie, tie.c.other == ACCOUNTS.c.id)
-
-
-def _blocked(person: UUID) -> Select[Any]:
-    named = (ACCOUNTS.c.id, ACCOUNTS.c.username, ACCOUNTS.c.display_name)
-    those = select(*named, BLOCKS.c.created_at).join(BLOCKS, BLOCKS.c.blocked == ACCOUNTS.c.id)
-    return those.where(BLOCKS.c.blocker == person)
-
-
 def before_the_account(pseudonym: Callable[[UUID], str]) -> Sequence[PersonalData]:
+    return [*_signing_in(), *_acquaintances(), *_keys(), *_plans_and_archives(), *_renamed(pseudonym)]
+
+
+def _signing_in() -> Sequence[PersonalData]:
     return [
         RowsAbout(
             name="sessions",
@@ -104,6 +87,14 @@ def before_the_account(pseudonym: Callable[[UUID], str]) -> Sequence[PersonalDat
             withheld={"secret": GUARDED, "last_step": INTERNAL},
         ),
         RowsAbout(name="recovery_codes", table=RECOVERY_CODES, people=["account"], withheld={"digest": GUARDED}),
+    ]
+
+
+def _acquaintances() -> Sequence[PersonalData]:
+    return [
+        Told(name="friends", says="Your friends, and requests that are not answered yet.", rows=_friends),
+        # Who has blocked somebody is not theirs to know.
+        Told(name="blocked", says="Whom you have blocked.", rows=_blocked),
         RowsAbout(
             name="friendships",
             table=FRIENDSHIPS,
@@ -125,6 +116,11 @@ def before_the_account(pseudonym: Callable[[UUID], str]) -> Sequence[PersonalDat
             says="The words that others find you by.",
             shown=["word"],
         ),
+    ]
+
+
+def _keys() -> Sequence[PersonalData]:
+    return [
         RowsAbout(
             name="devices",
             table=DEVICES,
@@ -155,6 +151,11 @@ def before_the_account(pseudonym: Callable[[UUID], str]) -> Sequence[PersonalDat
             shown=["id", "device_id", "kind", "fingerprint"],
             others=["id"],
         ),
+    ]
+
+
+def _plans_and_archives() -> Sequence[PersonalData]:
+    return [
         RowsAbout(
             name="subscription",
             table=SUBSCRIPTIONS,
@@ -170,6 +171,11 @@ def before_the_account(pseudonym: Callable[[UUID], str]) -> Sequence[PersonalDat
             shown=["id", "state", "requested_at", "expires_at"],
             others=["id"],
         ),
+    ]
+
+
+def _renamed(pseudonym: Callable[[UUID], str]) -> Sequence[PersonalData]:
+    return [
         # Entries stay: what was done to others must not vanish with who did it.
         RowsRenamed(
             name="audit_log",
@@ -212,3 +218,16 @@ def the_account() -> PersonalData:
         shown=_ACCOUNT,
         withheld={"password_hash": GUARDED, "skeleton": INTERNAL, "avatar": "the picture itself is in the archive"},
     )
+
+
+def _friends(person: UUID) -> Select[Any]:
+    tie = ties_of(person, "tie")
+    named = (ACCOUNTS.c.id, ACCOUNTS.c.username, ACCOUNTS.c.display_name)
+    asked = (tie.c.asker == person).label("asked_by_you")
+    return select(*named, tie.c.accepted, asked, tie.c.since).join(tie, tie.c.other == ACCOUNTS.c.id)
+
+
+def _blocked(person: UUID) -> Select[Any]:
+    named = (ACCOUNTS.c.id, ACCOUNTS.c.username, ACCOUNTS.c.display_name)
+    those = select(*named, BLOCKS.c.created_at).join(BLOCKS, BLOCKS.c.blocked == ACCOUNTS.c.id)
+    return those.where(BLOCKS.c.blocker == person)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, delete, select, union, update
+from sqlalchemy import Row, delete, select, type_coerce, union, update
 
 from adapters.sql.datarights import rows_since
 from adapters.sql.identity.accounts import ACCOUNTS
@@ -16,6 +16,7 @@ from adapters.sql.identity.audit import AUDIT
 from adapters.sql.identity.datarights_stores import ERASURES
 from adapters.sql.identity.sessions import LINKS
 from adapters.sql.jobs_tables import JOBS, State
+from adapters.sql.metadata import Text
 from adapters.sql.units import sql_of
 from identity.avatars import DROP_JOB, Drop
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
@@ -116,21 +117,16 @@ class AuditDetails:
         return []
 
     async def erase(self, person: UUID) -> int:
-        erased = 0
-        async for rows in rows_since(self._units, person, AUDIT.c.id, [AUDIT.c.details]):
+        """All entries since they came are read, as the text that they are kept as: there may be millions."""
+        erased, pseudonym = 0, self._pseudonym(person)
+        text = type_coerce(AUDIT.c.details, Text).label("text")
+        async for rows in rows_since(self._units, person, AUDIT.c.id, [text]):
             for row in rows:
-                renamed = self._renamed(row, person)
-                if renamed != row.details:
-                    await self._put(row.id, renamed)
+                renamed = row.text.replace(str(person), pseudonym).replace(person.hex, pseudonym)
+                if renamed != row.text:
+                    await self._put(row.id, msgspec.json.decode(renamed))
                     erased += 1
         return erased
-
-    def _renamed(self, row: Row[Any], person: UUID) -> dict[str, str]:
-        pseudonym = self._pseudonym(person)
-        return {
-            name: value.replace(str(person), pseudonym).replace(person.hex, pseudonym)
-            for name, value in row.details.items()
-        }
 
     async def _put(self, entry: UUID, details: dict[str, str]) -> None:
         change = update(AUDIT).where(AUDIT.c.id == entry).values(details=details)

@@ -83,6 +83,40 @@ WHERE recovery_codes.account = $1::UUID
  LIMIT $2::INTEGER)
 
 -- statement: sqlite
+SELECT told.id, told.username, told.display_name, told.accepted, told.asked_by_you, told.since
+FROM (SELECT accounts.id AS id, accounts.username AS username, accounts.display_name AS display_name, tie.accepted AS accepted, tie.asker = ? AS asked_by_you, tie.since AS since
+FROM accounts JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.low = ? UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.high = ?) AS tie ON tie.other = accounts.id) AS told ORDER BY told.id
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql, cockroachdb
+SELECT told.id, told.username, told.display_name, told.accepted, told.asked_by_you, told.since
+FROM (SELECT accounts.id AS id, accounts.username AS username, accounts.display_name AS display_name, tie.accepted AS accepted, tie.asker = $1::UUID AS asked_by_you, tie.since AS since
+FROM accounts JOIN (SELECT friendships.high AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.low = $2::UUID UNION ALL SELECT friendships.low AS other, friendships.asker AS asker, friendships.accepted AS accepted, friendships.since AS since
+FROM friendships
+WHERE friendships.high = $3::UUID) AS tie ON tie.other = accounts.id) AS told ORDER BY told.id
+ LIMIT $4::INTEGER
+
+-- statement: sqlite
+SELECT told.id, told.username, told.display_name, told.created_at
+FROM (SELECT accounts.id AS id, accounts.username AS username, accounts.display_name AS display_name, blocks.created_at AS created_at
+FROM accounts JOIN blocks ON blocks.blocked = accounts.id
+WHERE blocks.blocker = ?) AS told ORDER BY told.id
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql, cockroachdb
+SELECT told.id, told.username, told.display_name, told.created_at
+FROM (SELECT accounts.id AS id, accounts.username AS username, accounts.display_name AS display_name, blocks.created_at AS created_at
+FROM accounts JOIN blocks ON blocks.blocked = accounts.id
+WHERE blocks.blocker = $1::UUID) AS told ORDER BY told.id
+ LIMIT $2::INTEGER
+
+-- statement: sqlite
 DELETE FROM friendships WHERE (friendships.low, friendships.high) IN (SELECT friendships.low, friendships.high
 FROM friendships
 WHERE friendships.low = ? OR friendships.high = ?
@@ -592,13 +626,13 @@ WHERE jobs.id > $1::UUID AND jobs.kind IN (__[POSTCOMPILE_kind_1]) ORDER BY jobs
  LIMIT $2::INTEGER
 
 -- statement: sqlite
-SELECT audit_log.id, audit_log.details
+SELECT audit_log.id, audit_log.details AS text
 FROM audit_log
 WHERE audit_log.id > ? ORDER BY audit_log.id
  LIMIT ? OFFSET ?
 
 -- statement: postgresql, cockroachdb
-SELECT audit_log.id, audit_log.details
+SELECT audit_log.id, audit_log.details AS text
 FROM audit_log
 WHERE audit_log.id > $1::UUID ORDER BY audit_log.id
  LIMIT $2::INTEGER
