@@ -68,9 +68,11 @@ class Members:
 
         async def work(unit: Transaction, news: News) -> Sequence[Participant]:
             seat = await seat_for(self._store, unit, conversation, person, Action.ADD)
-            wanted = others - {person}
-            await self._doors.require_bringable(unit, conversation, person, wanted)
-            await self._enter(unit, news, seat.conversation, wanted, by=person)
+            # Of whoever is there already nothing is asked, so that it tells nothing.
+            there = await self._member_lists.faces(unit, conversation, others)
+            coming = others - {member.person for member, _ in there}
+            await self._doors.require_bringable(unit, conversation, person, coming)
+            await self._enter(unit, news, seat.conversation, coming, by=person)
             return await self._member_lists.faces(unit, conversation, others)
 
         return await self._newsroom.write(work)

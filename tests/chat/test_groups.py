@@ -100,6 +100,11 @@ async def test_nobody_is_brought_together_with_whom_they_blocked(tmp_path: Path)
         made = await group(ada, cleo, is_public=True)
         added = await ada.post(at(made, "/participants"), {"user_id": str(bob.id)})
         assert added.code == "participant_unavailable"
+        # Of somebody who is there already it does not tell whether they have.
+        await cleo.post(f"/v1/users/{ada.id}/block")
+        added = await ada.post(at(made, "/participants"), {"user_id": str(cleo.id)})
+        assert (added.status, [item["username"] for item in added.body["items"]]) == (201, ["cleo"])
+        await cleo.delete(f"/v1/users/{ada.id}/block")
         assert (await bob.post(at(made, "/join"))).status == 404
         # What cannot be joined is not offered either; nor does an invite show it.
         token = {"token": (await ada.post(at(made, "/invites"))).body["token"]}

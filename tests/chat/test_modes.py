@@ -7,14 +7,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from adapters.sql.chat.rounds import ROUNDS
+from adapters.sql.jobs_tables import SCHEDULES
 from adapters.sql.units import sql_of
 from chat import mode as rules
 from chat.overdue import END_ROUNDS_JOB
 from identity.audit import AuditFilter
-from kernel.jobs import Job
+from kernel.jobs import Job, NewJob
 from kernel.units import Transaction
 from tests.chat.parties import INTELLIGENT, answer, at, direct, group, listening, mode, propose, state
 from tests.worlds import World, world
@@ -145,9 +146,9 @@ async def test_a_round_that_nobody_settles_ends_and_everybody_hears_of_it(tmp_pa
         assert await state(bob, made, late) == "expired"
         assert (await answer(bob, made, late)).code == "round_over"
         async with listening(here, bob) as heard:
-            for _ in range(2):
-                await end_overdue(here)
+            await here.platform.jobs.queue.enqueue([NewJob(END_ROUNDS_JOB, b"")])
             told = await heard.until("mode_proposal_ended")
+            await end_overdue(here)
             await ada.patch(at(made), {"title": "Tea"})
             await heard.until("updated")
         assert (told["proposal_id"], told["state"]) == (late, "expired")
@@ -158,6 +159,11 @@ async def test_a_round_that_nobody_settles_ends_and_everybody_hears_of_it(tmp_pa
             {"proposal": late, "state": "expired"},
         )
         assert await state(bob, other, in_time) == "open"
+
+        async def look(unit: Transaction) -> list[str]:
+            return list((await sql_of(unit).connection.execute(select(SCHEDULES.c.kind))).scalars())
+
+        assert END_ROUNDS_JOB in await here.platform.database.units.read(look)
         # Nor does a new one wait for the job to end the one before.
         await age(here)
         async with listening(here, ada) as heard:
