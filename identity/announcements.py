@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from uuid import UUID
 
 import msgspec
@@ -31,13 +31,29 @@ class Announcer:
         """One event ``{type, data}`` to each of ``people``. Call it after the unit of work has committed.
 
         What it tells of is durable already, so a bus that is down is logged and fails nobody."""
+        await self._publish(people, kind, data, self._publish_or_log)
+
+    async def surely(self, people: Collection[UUID], kind: str, data: Mapping[str, object]) -> None:
+        """As ``to``, for a job that is done again when this fails. Raises what the bus does."""
+
+        async def publish(person: UUID, _kind: str, payload: bytes) -> None:
+            await self._bus.publish(channel_of(person), payload)
+
+        await self._publish(people, kind, data, publish)
+
+    @staticmethod
+    async def _publish(
+        people: Collection[UUID],
+        kind: str,
+        data: Mapping[str, object],
+        publish: Callable[[UUID, str, bytes], Awaitable[None]],
+    ) -> None:
         payload = msgspec.json.encode({"type": kind, "data": data})
         told = list(people)
         for start in range(0, len(told), SIDE_BY_SIDE):
-            some = told[start : start + SIDE_BY_SIDE]
-            await asyncio.gather(*(self._publish(person, kind, payload) for person in some))
+            await asyncio.gather(*(publish(person, kind, payload) for person in told[start : start + SIDE_BY_SIDE]))
 
-    async def _publish(self, person: UUID, kind: str, payload: bytes) -> None:
+    async def _publish_or_log(self, person: UUID, kind: str, payload: bytes) -> None:
         try:
             await self._bus.publish(channel_of(person), payload)
         except SecureConnectError as error:

@@ -2,7 +2,7 @@
 
 A device that somebody has not added themselves is how messages are read by others, so all who write to them hear of
 each change: friends, and whoever shares a conversation with them. That may be many, so a job tells them page by page;
-it was queued in the unit that recorded the change. Some hear it twice when a node dies meanwhile.
+it was queued in the unit that recorded the change. Some hear it twice when a node or the bus dies meanwhile.
 """
 
 from __future__ import annotations
@@ -114,11 +114,11 @@ class KeyChanges:
             "fingerprint": change.fingerprint,
         }
         # Their own devices first: whoever did not do this should hear of it.
-        await self._announcer.to([change.account], "key_changed", data)
+        await self._announcer.surely([change.account], "key_changed", data)
         after: UUID | None = None
         for _ in range(0, MAX_TOLD, PEOPLE_A_PAGE):
             page, told = await self._page(change.account, after)
-            await self._announcer.to(told, "key_changed", data)
+            await self._announcer.surely(told, "key_changed", data)
             if len(page) < PEOPLE_A_PAGE:
                 return
             after = page[-1]

@@ -62,3 +62,5 @@ async def test_a_bus_that_is_away_fails_nobody_and_is_logged(caplog: pytest.LogC
     [line] = [record.getMessage() for record in caplog.records]
     assert "something" in line
     assert "of theirs" not in line
+    with pytest.raises(DependencyUnavailable):
+        await Announcer(bus).surely([bob, ada], "something", {})

@@ -21,7 +21,7 @@ from identity.friends import Friendship
 from identity.keychanges import NEWS_JOB
 from identity.keydirectory import Device as KeptDevice
 from kernel.bus import BusEvent
-from kernel.errors import NotFound
+from kernel.errors import DependencyUnavailable, NotFound
 from kernel.jobs import JobDone
 from kernel.units import Transaction
 from tests.adapters.sql.relational import settings_for
@@ -100,6 +100,20 @@ async def test_what_was_recorded_is_told_also_when_the_node_that_recorded_it_die
     here.clock.ahead += 60.0
     assert await heard(here, [ada, bob]) == [ada, bob]
     assert await heard(here, [ada, bob]) == []
+
+
+async def test_a_bus_that_is_away_is_waited_for(here: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(channel: str, payload: bytes) -> None:
+        raise DependencyUnavailable("bus", "away")
+
+    [ada] = await here.crowd(1)
+    await here.keys.upload(ada, Device().upload())
+    with monkeypatch.context() as patched:
+        patched.setattr(here.bus, "publish", away)
+        with pytest.raises(DependencyUnavailable):
+            await here.tell()  # so the job is not settled as done, and is run again
+    here.clock.ahead += 120.0
+    assert await heard(here, [ada]) == [ada]
 
 
 async def test_an_upload_that_fails_tells_nobody(here: Directory, monkeypatch: pytest.MonkeyPatch) -> None:

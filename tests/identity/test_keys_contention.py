@@ -85,7 +85,7 @@ async def test_stock_that_comes_while_many_wait_is_neither_lost_nor_handed_out_t
     assert sorted(given) == list(range(askers + 2))
 
 
-async def test_rotating_filling_and_taking_out_get_through_a_crowd_of_askers(here: Directory) -> None:
+async def test_rotating_and_filling_get_through_a_crowd_of_askers(here: Directory) -> None:
     askers, devices = askers_for(here), [Device("laptop"), Device("phone"), Device("tablet")]
     target = await stocked(here, devices, 20)
 
