@@ -48,7 +48,7 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class FactorStanding:
     """Whether signing in asks for a code, and how many recovery codes are not used up."""
 
     enabled: bool
@@ -110,9 +110,11 @@ class SecondFactor:
     async def required(self, account: UUID) -> bool:
         return _is_on(await self._units.read(lambda unit: self._factors.get(unit, account)))
 
-    async def standing(self, account: UUID) -> Standing:
-        async def work(unit: Transaction) -> Standing:
-            return Standing(_is_on(await self._factors.get(unit, account)), await self._codes.count(unit, account))
+    async def standing(self, account: UUID) -> FactorStanding:
+        async def work(unit: Transaction) -> FactorStanding:
+            return FactorStanding(
+                _is_on(await self._factors.get(unit, account)), await self._codes.count(unit, account)
+            )
 
         return await self._units.read(work)
 

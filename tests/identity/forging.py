@@ -14,6 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from identity import roomtokens
 from identity.tokens import KeySet, VerifyingKey
 
 
@@ -46,6 +47,9 @@ def forgeries(token: str, keys: KeySet) -> dict[str, str]:
         "roles are a word": signed(roles="admin"),
         "another session": signed(sid=str(uuid4())),
         "of another type": headed(typ="JWT"),
+        "a room token": jwt.encode(
+            claims | {"aud": roomtokens.AUDIENCE}, value, algorithm=algorithm, headers=header | {"typ": roomtokens.TYPE}
+        ),
         "of an unknown key": headed(kid="f" * 16),
         "of a key that is a file": headed(kid="../../../dev/null"),
         "of a key in a table": headed(kid="' UNION SELECT 'k' --"),

@@ -81,7 +81,8 @@ GUARDED = tuple(rule for rule in Access if rule not in OPEN)
 def tried_everywhere(kind: str) -> bool:
     """On every single route. What else may be wrong with a token is found out by what all routes share, and is tried
     on one of each rule."""
-    return kind in {"wrong audience", "alg none", "roles added", "another session"} or kind.startswith("HS256 with")
+    chosen = {"wrong audience", "a room token", "alg none", "roles added", "another session"}
+    return kind in chosen or kind.startswith("HS256 with")
 
 
 def told(item: Endpoint, answer: Answer) -> str:
