@@ -145,6 +145,6 @@ def _things(platform: Platform, people: People, pseudonyms: Pseudonyms) -> Seque
         WaitingJobs(units, addresses),
         Pictures(units, SqlAccounts(), objects),
         Archives(units, SqlExports(), objects),
-        AuditDetails(units, pseudonyms.of),
+        AuditDetails(units, pseudonyms.of, platform.clock),
         OutboxMails(outbox, addresses.of),
     ]

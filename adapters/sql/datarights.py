@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -17,6 +17,7 @@ from kernel.ids import MAX_PEER_SKEW_MS, floor_at, milliseconds_of
 from kernel.units import Transaction, UnitsOfWork
 
 ROWS_READ_AT_A_TIME = 500
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,15 @@ async def rows_since(
         if len(rows) < ROWS_READ_AT_A_TIME:
             return
         after = rows[-1][0]
+
+
+def days_since(person: UUID, now: float) -> Iterator[tuple[UUID, UUID | None]]:
+    """Between which time-ordered ids lies each day since somebody's account was made: the first is included, the second
+    is not. The last day has no end."""
+    begun = milliseconds_of(_just_before(person))
+    today = max(round(now * 1000), begun + 1)
+    for day in range(begun, today, DAY_MS):
+        yield floor_at(day), floor_at(day + DAY_MS) if day + DAY_MS < today else None
 
 
 def _just_before(person: UUID) -> UUID:

@@ -15,6 +15,8 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
+from adapters.sql.identity import datarights_texts
+from adapters.sql.identity.datarights_texts import AuditDetails
 from adapters.sql.units import sql_of
 from identity.audit import AuditFilter
 from kernel.errors import Malformed
@@ -190,6 +192,7 @@ async def test_the_database_itself_keeps_entries_as_they_are(tmp_path: Path) -> 
 async def test_postgresql_keeps_entries_as_they_are(tmp_path: Path, postgres: PostgresService) -> None:
     async with bench(tmp_path, database_url=postgres.create_database()) as here:
         await entries_stay(here, *REFUSED, "TRUNCATE audit_log")
+        await details_of_any_day(here)
 
 
 async def test_an_index_finds_what_is_asked_for(tmp_path: Path) -> None:
@@ -224,3 +227,26 @@ async def plan_of(here: Bench, wanted: AuditFilter) -> str:
         return " ".join(str(row) for row in rows)
 
     return await here.platform.database.units.read(explain)
+
+
+async def details_of_any_day(here: Bench) -> None:
+    ada = await here.account("ada")
+    for _ in range(3):
+        for said in (str(ada.id), ada.id.hex, "somebody else"):
+            await here.platform.database.units.write(
+                partial(here.people.audit.record, actor="eve", action="x", subject="y", details={"whom": said})
+            )
+        here.clock.advance(0.9 * 86400)
+    details = AuditDetails(here.platform.database.units, lambda _person: "erased:1", here.clock)
+    assert await details.erase(ada.id) == 6
+    assert await details.erase(ada.id) == 0
+    page = await here.people.audit.page(AuditFilter(action="x"), cursor=None, limit=100)
+    assert sorted(entry.details["whom"] for entry in page.items) == ["erased:1"] * 6 + ["somebody else"] * 3
+
+
+async def test_a_pseudonym_takes_the_place_of_a_person_in_details_of_any_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datarights_texts, "AT_A_TIME", 1)
+    async with bench(tmp_path) as here:
+        await details_of_any_day(here)

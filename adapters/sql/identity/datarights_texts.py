@@ -8,9 +8,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, delete, select, type_coerce, union, update
+from sqlalchemy import Row, Select, delete, or_, select, type_coerce, union, update
 
-from adapters.sql.datarights import rows_since
+from adapters.sql.datarights import days_since, rows_since
 from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.identity.audit import AUDIT
 from adapters.sql.identity.datarights_stores import ERASURES
@@ -22,12 +22,14 @@ from identity.avatars import DROP_JOB, Drop
 from identity.credentials import FORGOTTEN_PASSWORD_JOB
 from identity.keychanges import NEWS_JOB, News
 from identity.mails import message_ids_of
+from kernel.clock import Clock
 from kernel.datarights import NamedObject
 from kernel.mail import Mail
 from kernel.mailqueue import MAIL_JOB
 from kernel.units import Transaction, UnitsOfWork
 
 LOOK_AGAIN_SECONDS = 0.1
+AT_A_TIME = 100
 
 # The kinds of jobs that name a person, and where.
 NAMED_IN: Final[Mapping[str, Callable[[bytes], str]]] = {
@@ -109,25 +111,39 @@ class AuditDetails:
 
     name = "audit_details"
 
-    def __init__(self, units: UnitsOfWork, pseudonym: Callable[[UUID], str]) -> None:
+    def __init__(self, units: UnitsOfWork, pseudonym: Callable[[UUID], str], clock: Clock) -> None:
         self._units = units
         self._pseudonym = pseudonym
+        self._clock = clock
 
     async def objects(self, person: UUID) -> Sequence[NamedObject]:
         return []
 
     async def erase(self, person: UUID) -> int:
-        """All entries since they came are read, as the text that they are kept as: there may be millions."""
+        """The store itself looks through them, a day at a time: there may be millions."""
         erased, pseudonym = 0, self._pseudonym(person)
-        text = type_coerce(AUDIT.c.details, Text).label("text")
-        async for rows in rows_since(self._units, person, AUDIT.c.id, [text]):
-            for row in rows:
-                renamed = row.text.replace(str(person), pseudonym).replace(person.hex, pseudonym)
-                if renamed != row.text:
+        for since, until in days_since(person, self._clock.now()):
+            some = _details_naming(person).where(AUDIT.c.id >= since)
+            if until is not None:
+                some = some.where(AUDIT.c.id < until)
+            while rows := await self._read(some):
+                for row in rows:
+                    renamed = row.text.replace(str(person), pseudonym).replace(person.hex, pseudonym)
                     await self._put(row.id, msgspec.json.decode(renamed))
-                    erased += 1
+                erased += len(rows)
         return erased
+
+    async def _read(self, some: Select[Any]) -> Sequence[Row[Any]]:
+        async def read(unit: Transaction) -> Sequence[Row[Any]]:
+            return (await sql_of(unit).connection.execute(some)).all()
+
+        return await self._units.read(read)
 
     async def _put(self, entry: UUID, details: dict[str, str]) -> None:
         change = update(AUDIT).where(AUDIT.c.id == entry).values(details=details)
         await self._units.write(lambda unit: sql_of(unit).connection.execute(change))
+
+
+def _details_naming(person: UUID) -> Select[Any]:
+    text = type_coerce(AUDIT.c.details, Text).label("text")
+    return select(AUDIT.c.id, text).where(or_(text.contains(str(person)), text.contains(person.hex))).limit(AT_A_TIME)

@@ -14,6 +14,7 @@ from identity.erasure import Erasure
 from identity.exports import Export, State
 from kernel.datarights import PersonalData
 from kernel.units import Transaction
+from tests.clocks import VirtualClock
 
 PERSON, EXPORT, ERASURE = UUID(int=1), UUID(int=2), UUID(int=3)
 
@@ -23,7 +24,7 @@ async def tour_of_the_data_rights(database: Database) -> None:
         await database.units.write(partial(_both, part=part))
     addresses = Addresses(database.units)
     await WaitingJobs(database.units, addresses).erase(PERSON)
-    await AuditDetails(database.units, lambda _person: "erased:1").erase(PERSON)
+    await AuditDetails(database.units, lambda _person: "erased:1", VirtualClock(1.0)).erase(PERSON)
     await database.units.write(_records)
 
 

@@ -628,14 +628,20 @@ WHERE jobs.id > $1::UUID AND jobs.kind IN (__[POSTCOMPILE_kind_1]) ORDER BY jobs
 -- statement: sqlite
 SELECT audit_log.id, audit_log.details AS text
 FROM audit_log
-WHERE audit_log.id > ? ORDER BY audit_log.id
+WHERE ((audit_log.details LIKE '%' || ? || '%') OR (audit_log.details LIKE '%' || ? || '%')) AND audit_log.id >= ?
  LIMIT ? OFFSET ?
 
--- statement: postgresql, cockroachdb
+-- statement: postgresql
 SELECT audit_log.id, audit_log.details AS text
 FROM audit_log
-WHERE audit_log.id > $1::UUID ORDER BY audit_log.id
- LIMIT $2::INTEGER
+WHERE ((audit_log.details LIKE '%' || $1::VARCHAR COLLATE "C" || '%') OR (audit_log.details LIKE '%' || $2::VARCHAR COLLATE "C" || '%')) AND audit_log.id >= $3::UUID
+ LIMIT $4::INTEGER
+
+-- statement: cockroachdb
+SELECT audit_log.id, audit_log.details AS text
+FROM audit_log
+WHERE ((audit_log.details LIKE '%' || $1::VARCHAR || '%') OR (audit_log.details LIKE '%' || $2::VARCHAR || '%')) AND audit_log.id >= $3::UUID
+ LIMIT $4::INTEGER
 
 -- statement: sqlite
 INSERT INTO exports (person, id, state, requested_at, expires_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (person) DO UPDATE SET person = ?, id = ?, state = ?, requested_at = ?, expires_at = ? WHERE exports.requested_at <= ? OR exports.state = ?
