@@ -13,6 +13,7 @@ from sqlalchemy import event, update
 
 from adapters.sql.identity.accounts import ACCOUNTS
 from adapters.sql.identity.prekeys import SqlOneTimeKeys
+from config.sections import Database as Settings
 from identity import keydirectory
 from identity.accounts import State
 from identity.announcements import channel_of
@@ -26,10 +27,16 @@ from tests.identity.devices import Device, Directory, directory
 ASKERS = 200
 
 
-@pytest.fixture(params=BACKENDS)
-async def here(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Directory]:
-    settings = settings_for(url_for(request.param, request), timeout=30.0, pool_size=40)
-    async with directory(settings, tmp_path) as here:
+@pytest.fixture(scope="module", params=BACKENDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    """One for all tests: each has people of its own."""
+    settings = settings_for(url_for(request.param, request), timeout=30.0, pool_size=15)
+    return settings, tmp_path_factory.mktemp("keys")
+
+
+@pytest.fixture
+async def here(store: tuple[Settings, Path]) -> AsyncIterator[Directory]:
+    async with directory(*store) as here:
         yield here
 
 
