@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.admin import SqlAdmin
 from adapters.sql.identity.datarights_stores import SqlErasures, SqlExports
 from adapters.sql.identity.datarights_texts import Addresses, AuditDetails, WaitingJobs
-from adapters.sql.scrubbing import scrub
+from adapters.sql.scrubbing import Scrubber
 from adapters.sql.sqlite import FILE_NAME
 from api.chat import Chats
 from api.people import People
@@ -107,7 +106,8 @@ def data_rights(platform: Platform, people: People, chats: Chats) -> DataRights:
 
 def _scrubbing(platform: Platform) -> Callable[[], Awaitable[None]]:
     if platform.database.backend == "sqlite":
-        return partial(scrub, Path(platform.settings.server.data_dir) / FILE_NAME)
+        file = Path(platform.settings.server.data_dir) / FILE_NAME
+        return Scrubber(file, platform.clock).scrub
     return _by_itself
 
 

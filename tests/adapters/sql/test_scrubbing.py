@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from adapters.sql import scrubbing, sqlite
-from adapters.sql.scrubbing import scrub
+from adapters.sql.scrubbing import Scrubber
 from adapters.sql.sqlite import FILE_NAME
 from adapters.sql.units import sql_of
+from kernel.clock import SystemClock
 from kernel.errors import DependencyUnavailable
 from kernel.units import Transaction
 from tests.adapters.sql.relational import add_note, create_notes, opened, settings_for
 
 MARK = b"zebulon"
+
+
+def scrubber(folder: Path) -> Scrubber:
+    return Scrubber(folder / FILE_NAME, SystemClock())
 
 
 def traces(folder: Path) -> int:
@@ -35,7 +41,7 @@ async def test_what_was_deleted_is_in_no_file(rewritten: int, tmp_path: Path, mo
         await database.units.write(lambda unit: add_note(unit, 2, "somebody else"))
         assert traces(tmp_path) > 0
         await database.units.write(_delete)
-        await scrub(tmp_path / FILE_NAME)
+        await scrubber(tmp_path).scrub()
         assert traces(tmp_path) == 0
         await database.units.write(lambda unit: add_note(unit, 3, "life goes on"))
 
@@ -66,10 +72,10 @@ async def test_a_file_whose_rows_were_moved_about_is_written_anew(
 ) -> None:
     await asyncio.to_thread(moved_about, tmp_path / FILE_NAME)
     monkeypatch.setattr(scrubbing, "REWRITTEN_BYTES", 0)
-    await scrub(tmp_path / FILE_NAME)
+    await scrubber(tmp_path).scrub()
     assert traces(tmp_path) > 0, "the reason for writing it anew"
     monkeypatch.undo()
-    await scrub(tmp_path / FILE_NAME)
+    await scrubber(tmp_path).scrub()
     assert traces(tmp_path) == 0
 
 
@@ -86,7 +92,32 @@ async def test_who_reads_an_old_state_is_waited_for_and_then_named(
             await database.units.write(_delete)
             monkeypatch.setattr(scrubbing, "ATTEMPTS", 1)
             with pytest.raises(DependencyUnavailable, match="reading an old state"):
-                await scrub(tmp_path / FILE_NAME)
+                await scrubber(tmp_path).scrub()
             reader.execute("ROLLBACK")
-        await scrub(tmp_path / FILE_NAME)
+        await scrubber(tmp_path).scrub()
         assert traces(tmp_path) == 0
+
+
+async def test_however_many_ask_at_once_it_is_done_twice_and_writers_have_time_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[tuple[float, float]] = []
+    really = scrubbing._scrubbed
+
+    def noted(file: Path) -> bool:
+        started = time.monotonic()
+        time.sleep(0.02)
+        done = really(file)
+        times.append((started, time.monotonic()))
+        return done
+
+    monkeypatch.setattr(scrubbing, "_scrubbed", noted)
+    async with opened(settings_for(""), tmp_path) as database:
+        await create_notes(database)
+        shared = scrubber(tmp_path)
+        first = asyncio.create_task(shared.scrub())
+        await asyncio.sleep(0.01)
+        # Too late for the first: what they deleted may have been written behind it.
+        await asyncio.gather(first, *(shared.scrub() for _ in range(10)))
+    [one, other] = times
+    assert other[0] - one[1] >= 8 * (one[1] - one[0])
