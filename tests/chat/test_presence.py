@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,25 +12,16 @@ from unittest import mock
 from uuid import UUID, uuid4
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.memory import MemoryState
-from adapters.sql.chat.presence import SqlSeen
 from adapters.sql.identity.accounts import SqlAccounts
-from adapters.sql.identity.blocks import SqlBlocks
-from adapters.sql.identity.friendlists import SqlFriendLists
-from adapters.sql.identity.friends import SqlFriends
-from chat.presence import LEASE_SECONDS, NOTED_SECONDS, Presences, Status, combined, key_of, mark_of, of_sessions
+from chat.presence import Status, combined, key_of, mark_of, of_sessions
 from identity.accounts import State
 from identity.announcements import channel_of
 from kernel.bus import BusEvent
-from kernel.ephemeral import TimedSets
-from kernel.errors import DependencyUnavailable, Unauthenticated
-from kernel.metrics import Metrics
 from kernel.units import Transaction
-from tests.clocks import VirtualClock
+from tests.chat.presence_desk import Counted
 from tests.identity.crowds import become_friends, befriend, crowd
 from tests.services.postgres import PostgresService
 from tests.services.redis import RedisService
@@ -273,44 +264,6 @@ async def test_whichever_way_a_session_ends_its_device_is_gone_at_once_and_frien
                 assert await here.platform.ephemeral.sets.members(key_of(ada.id)) <= {"noted"}, name
 
 
-class Counted:
-    """kernel.ephemeral.TimedSets that counts trips, or does not answer."""
-
-    def __init__(self, sets: TimedSets) -> None:
-        self._sets = sets
-        self.trips: list[str] = []
-        self.away = False
-        # Additions wait for it.
-        self.road = asyncio.Event()
-        self.road.set()
-
-    def _trip(self, name: str) -> None:
-        self.trips.append(name)
-        if self.away:
-            raise DependencyUnavailable("redis", "away")
-
-    async def add(self, key: str, member: str, *, ttl: float) -> bool:
-        self._trip("add")
-        await asyncio.sleep(0)
-        await self.road.wait()
-        return await self._sets.add(key, member, ttl=ttl)
-
-    async def remove(self, key: str, member: str) -> bool:
-        self._trip("remove")
-        await asyncio.sleep(0)
-        return await self._sets.remove(key, member)
-
-    async def members(self, key: str) -> frozenset[str]:
-        self._trip("members")
-        await asyncio.sleep(0)
-        return await self._sets.members(key)
-
-    async def members_of_many(self, keys: Collection[str]) -> Mapping[str, frozenset[str]]:
-        self._trip("members_of_many")
-        await asyncio.sleep(0)
-        return await self._sets.members_of_many(keys)
-
-
 @asynccontextmanager
 async def counted(here: World) -> AsyncIterator[Counted]:
     presences = here.started.people.presences
@@ -371,121 +324,6 @@ async def test_without_its_store_everybody_is_offline_and_everything_else_goes_o
         assert await seen(ada, bob) == "online", "until it lapses"
 
 
-class Alive:
-    """chat.presence.SignedIn for sessions that go on, but for those named."""
-
-    def __init__(self) -> None:
-        self.ended: set[UUID] = set()
-
-    async def require_alive(self, session: UUID) -> None:
-        await asyncio.sleep(0)
-        if session in self.ended:
-            raise Unauthenticated("It has ended.", code="session_ended")
-
-
-@dataclass
-class Told:
-    """chat.ports.Announcements."""
-
-    events: list[tuple[UUID, str]] = field(default_factory=list)
-
-    async def to(self, people: Collection[UUID], kind: str, data: Mapping[str, object]) -> None:
-        self.events += [(person, str(data["status"])) for person in people]
-
-    def take(self, person: UUID) -> list[str]:
-        found = [status for to, status in self.events if to == person]
-        self.events.clear()
-        return found
-
-
-@dataclass
-class Desk:
-    """Presences in time that a test moves."""
-
-    here: World
-    clock: VirtualClock
-    alive: Alive
-    told: Told
-    presences: Presences
-
-    @classmethod
-    def of(cls, here: World, leases: Callable[[TimedSets], TimedSets] = lambda sets: sets) -> Desk:
-        clock, alive, told = VirtualClock(), Alive(), Told()
-        presences = Presences(
-            leases=leases(MemoryState(clock).sets),
-            seen=SqlSeen(),
-            signed_in=alive,
-            units=here.platform.database.units,
-            accounts=SqlAccounts(),
-            friends=SqlFriends(),
-            lists=SqlFriendLists(),
-            blocks=SqlBlocks(),
-            announcements=told,
-            clock=clock,
-            metrics=Metrics(),
-        )
-        return cls(here, clock, alive, told, presences)
-
-    async def last_seen(self, person: UUID) -> float | None:
-        found = await self.here.platform.database.units.read(lambda unit: SqlSeen().of(unit, [person]))
-        return found.get(person)
-
-
-async def test_a_device_that_says_no_more_is_gone_after_its_lease(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        desk, [ada] = Desk.of(here), await crowd(here, ["Ada"])
-        phone, laptop = uuid4(), uuid4()
-        await desk.presences.say(ada.id, phone, Status.BUSY)
-        desk.clock.advance(LEASE_SECONDS - 1)
-        await desk.presences.say(ada.id, laptop, Status.AWAY)
-        assert (await desk.presences.statuses([ada.id]))[ada.id] is Status.BUSY
-        desk.clock.advance(1)
-        assert (await desk.presences.statuses([ada.id]))[ada.id] is Status.AWAY
-        desk.clock.advance(LEASE_SECONDS - 2)
-        await desk.presences.say(ada.id, laptop, Status.AWAY)
-        desk.clock.advance(LEASE_SECONDS - 1)
-        assert (await desk.presences.statuses([ada.id]))[ada.id] is Status.AWAY
-        desk.clock.advance(1)
-        assert (await desk.presences.statuses([ada.id]))[ada.id] is Status.OFFLINE
-        desk.told.take(ada.id)
-        await desk.presences.say(ada.id, laptop, Status.AWAY)
-        assert desk.told.take(ada.id) == ["away"], "who lapsed and comes back has changed"
-
-
-async def test_it_is_written_down_seldom_and_when_somebody_goes(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        desk, [ada] = Desk.of(here), await crowd(here, ["Ada"])
-        began, phone = desk.clock.now(), uuid4()
-        written = 0
-        note = SqlSeen.note
-
-        async def noting(store: SqlSeen, unit: Transaction, person: UUID, at: float) -> None:
-            nonlocal written
-            written += 1
-            await note(store, unit, person, at)
-
-        with mock.patch.object(SqlSeen, "note", noting):
-            for _ in range(int(3 * NOTED_SECONDS / 100)):
-                await desk.presences.say(ada.id, phone, Status.ONLINE)
-                desk.clock.advance(100)
-        assert written == 3
-        assert await desk.last_seen(ada.id) == pytest.approx(began + 2 * NOTED_SECONDS)
-        [theirs] = await desk.presences.of(ada.id, [ada.id])
-        assert (theirs.status, theirs.last_seen) == (Status.ONLINE, None)
-        desk.clock.advance(7)
-        await desk.presences.signed_out(ada.id, [phone])
-        [theirs] = await desk.presences.of(ada.id, [ada.id])
-        assert theirs.status is Status.OFFLINE
-        assert theirs.last_seen == pytest.approx(desk.clock.now())
-
-        await here.platform.database.units.write(lambda unit: SqlSeen().note(unit, ada.id, began))
-        assert await desk.last_seen(ada.id) == pytest.approx(desk.clock.now()), "never earlier"
-        [gone] = await crowd(here, ["Gone"], state=State.ERASING)
-        await desk.presences.say(gone.id, phone, Status.ONLINE)
-        await desk.presences.say(gone.id, phone, Status.OFFLINE)
-        assert await desk.last_seen(gone.id) is None
-
-
 async def test_when_somebody_was_seen_is_for_those_whom_they_let(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob, eve = await here.people("ada", "bob", "eve")
@@ -509,68 +347,6 @@ async def test_when_somebody_was_seen_is_for_those_whom_they_let(tmp_path: Path)
         await here.platform.database.units.write(disable)
         [disabled], [nobody] = await asked(bob, ada.id), await asked(bob, uuid4())
         assert disabled | {"user_id": None} == nobody | {"user_id": None}
-
-
-async def test_a_session_that_ends_while_its_device_speaks_leaves_nothing(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        desk, [ada] = Desk.of(here, Counted), await crowd(here, ["Ada"])
-        for steps in range(12):
-            session = uuid4()
-            speaking = asyncio.create_task(desk.presences.say(ada.id, session, Status.ONLINE))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            desk.alive.ended.add(session)
-            await desk.presences.signed_out(ada.id, [session])
-            await asyncio.gather(speaking, return_exceptions=True)
-            assert (await desk.presences.statuses([ada.id]))[ada.id] is Status.OFFLINE, steps
-
-
-async def test_devices_that_come_and_go_at_once_leave_watchers_with_what_is_so(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
-        all_sets: list[Counted] = []
-
-        def slow(sets: TimedSets) -> TimedSets:
-            all_sets.append(Counted(sets))
-            return all_sets[-1]
-
-        desk, [ada] = Desk.of(here, slow), await crowd(here, ["Ada"])
-        [sets], phone, laptop = all_sets, uuid4(), uuid4()
-        for _ in range(5):
-            phone, laptop = uuid4(), uuid4()
-            await asyncio.gather(*(desk.presences.say(ada.id, one, Status.ONLINE) for one in (phone, laptop)))
-            assert desk.told.take(ada.id)[-1:] == ["online"]
-            await asyncio.gather(*(desk.presences.signed_out(ada.id, [one]) for one in (phone, laptop)))
-            assert desk.told.take(ada.id)[-1:] == ["offline"]
-        for later in range(-8, 9):  # one comes while the other goes
-            phone, laptop = uuid4(), uuid4()
-            await desk.presences.say(ada.id, phone, Status.ONLINE)
-
-            async def come(steps: int, session: UUID) -> None:
-                for _ in range(steps):
-                    await asyncio.sleep(0)
-                await desk.presences.say(ada.id, session, Status.ONLINE)
-
-            async def go(steps: int, session: UUID) -> None:
-                for _ in range(steps):
-                    await asyncio.sleep(0)
-                await desk.presences.signed_out(ada.id, [session])
-
-            await asyncio.gather(come(max(later, 0), laptop), go(max(-later, 0), phone))
-            assert desk.told.take(ada.id)[-1] == "online", later
-            await desk.presences.signed_out(ada.id, [laptop])
-            assert desk.told.take(ada.id)[-1:] == ["offline"]
-
-        await desk.presences.say(ada.id, phone, Status.ONLINE)
-        sets.road.clear()
-        sets.trips.clear()
-        coming = asyncio.create_task(desk.presences.say(ada.id, laptop, Status.ONLINE))
-        while "add" not in sets.trips:
-            await asyncio.sleep(0)
-        await desk.presences.signed_out(ada.id, [phone])
-        assert desk.told.take(ada.id)[-1:] == ["offline"]
-        sets.road.set()
-        await coming
-        assert desk.told.take(ada.id) == ["online"], "it had still seen the other device"
 
 
 async def test_a_device_on_another_node_is_seen_heard_of_and_ended(
