@@ -49,7 +49,7 @@ class MountedEndpoint:
             context.principal = await identify(shell, endpoint.access, request)
             permit(endpoint.access, context.principal, endpoint.scope)
         if endpoint.limit is not None:
-            await shell.rates.admit(endpoint.limit, context)
+            await shell.rates.admit(endpoint.limit, context, by_address=self._open)
         if endpoint.streaming:
             return await self._run(request, context, b"")
         return await shell.deadline.bound(self._answer(request, context))

@@ -18,7 +18,10 @@ from kernel.metrics import Metrics
 # Guessing passwords must not become free because a store is down; everything else should go on working.
 FAIL_CLOSED = frozenset({"login", "register", "refresh", "password", "email", "forgot", "second_factor"})
 
-RATES = (*sorted(FAIL_CLOSED), "profile", "search", "avatars", "friend_requests", "presence", "messages", "calls", "storage", "default")
+RATES = (
+    *(*sorted(FAIL_CLOSED), "profile", "search", "avatars", "friend_requests", "presence"),
+    *("messages", "calls", "storage", "default"),
+)
 
 # Everything a service asks takes from one bucket, which its key sizes.
 SERVICE = "service"
@@ -53,10 +56,12 @@ class RateLimiter:
     def __contains__(self, name: str) -> bool:
         return name in self._rates
 
-    async def admit(self, name: str, context: RequestContext) -> None:
-        """Take a token for this caller and leave the RateLimit headers in ``context``."""
+    async def admit(self, name: str, context: RequestContext, *, by_address: bool = False) -> None:
+        """Take a token for this caller and leave the RateLimit headers in ``context``. ``by_address`` is for what
+        anybody may ask: signing in, registering. An account of one's own must not buy more tries at it, or accounts
+        would make accounts."""
         if self._enabled:
-            rate, principal = self._rates[name], context.principal
+            rate, principal = self._rates[name], None if by_address else context.principal
             if principal is None:
                 await self._take(rate, f"a:{limit_key(context.address)}", context)
                 return

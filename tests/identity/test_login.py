@@ -11,6 +11,7 @@ from identity import lockout
 from identity.accounts import State
 from kernel.errors import Forbidden, Unauthenticated
 from tests.identity.bench import bench
+from tests.identity.places import elsewhere
 from tests.worlds import PASSWORD, world
 
 
@@ -125,10 +126,20 @@ async def test_a_stale_token_does_not_keep_anybody_from_signing_in(tmp_path: Pat
 
 
 async def test_too_many_logins_a_minute_are_refused_by_address_and_by_account(tmp_path: Path) -> None:
-    async with world(tmp_path, limits=Limits(login=3, register=100)) as here:
-        ada = await here.person("ada")
-        for spelling in ("ada@example.org", " ADA@example.org"):
-            await here.stranger.post("/v1/auth/login", {"email": spelling, "password": PASSWORD})
+    async with world(tmp_path, limits=Limits(login=4, register=100)) as here, elsewhere(here) as there:
+        ada, bob = await here.people("ada", "bob")
+        for spelling in ("ada@example.org", " ADA@example.org", "Ada@Example.org"):
+            assert (await there.post("/v1/auth/login", {"email": spelling, "password": PASSWORD})).status == 200
         answer = await ada.sign_in()
-        assert (answer.status, answer.code) == (429, "rate_limited")
+        assert (answer.status, answer.code) == (429, "rate_limited"), "so often as this account, from wherever"
         assert int(answer.headers["Retry-After"]) >= 1
+        as_bob = {"email": bob.email, "password": PASSWORD}
+        said = [(await caller.post("/v1/auth/login", as_bob)).status for caller in (there, there, bob)]
+        assert said == [200, 429, 200], "so often from this address, as whomever"
+
+
+async def test_an_account_of_ones_own_buys_no_more_tries_at_what_anybody_may_ask(tmp_path: Path) -> None:
+    async with world(tmp_path, limits=Limits()) as here:
+        ada = await here.person("ada")
+        bodies = [{"email": f"p{n}@example.org", "username": f"person-{n}x", "password": PASSWORD} for n in "bcd"]
+        assert [(await ada.post("/v1/auth/register", body)).status for body in bodies] == [201, 201, 429]
