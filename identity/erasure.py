@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol
@@ -22,6 +22,7 @@ from identity.login import SecondProof
 from identity.proof import PasswordProof
 from identity.sessions import Sessions
 from kernel.clock import Clock
+from kernel.cursors import Page, decode_cursor, encode_cursor
 from kernel.datarights import DataMap, PersonalData, is_in_tables
 from kernel.errors import Conflict, Forbidden, NotFound
 from kernel.ids import IdGenerator
@@ -37,6 +38,7 @@ ROWS_A_TRANSACTION = 500
 STEPS_AN_ATTEMPT = 200
 
 SELF: Final = "self"
+LISTING: Final = "erasures"
 
 
 class Pseudonyms:
@@ -71,6 +73,12 @@ class ErasureStore(Protocol):
     async def get(self, unit: Transaction, erasure: UUID) -> Erasure | None: ...
 
     async def put(self, unit: Transaction, erasure: Erasure) -> None: ...
+
+    async def page(
+        self, unit: Transaction, pseudonym: str | None, *, before: UUID | None, most: int
+    ) -> Sequence[Erasure]:
+        """Newest first, older than ``before``; of one pseudonym, or all."""
+        ...
 
     async def unfinished(self, unit: Transaction, *, before: float) -> list[UUID]:
         """Asked for before that moment, and still going on."""
@@ -153,6 +161,15 @@ class Erasing:
         if ADMIN in account.roles and not await self._admins.has_active_admin(unit, besides=person):
             raise Conflict("Nobody else is an admin here; make somebody one first.", code="last_admin")
         return account
+
+    async def reports(self, pseudonym: str | None, *, cursor: str | None, limit: int) -> Page[Erasure]:
+        """Newest first; of one pseudonym, or all. Raises Malformed ``bad_cursor``."""
+        before = None if cursor is None else decode_cursor(LISTING, cursor, UUID)
+        found = await self._units.read(
+            lambda unit: self._store.page(unit, pseudonym, before=before, most=limit + 1), stale_ok=True
+        )
+        items = list(found[:limit])
+        return Page(items, encode_cursor(LISTING, items[-1].id) if len(found) > limit else None)
 
     async def report(self, erasure: UUID) -> Erasure:
         """Raises NotFound."""

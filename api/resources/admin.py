@@ -12,6 +12,7 @@ from api.http.access import Access
 from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View, Wire
 from api.people import People
+from api.resources.paging import Paging
 from api.resources.plans import PlanView, plan_view
 from identity.accounts import State
 from identity.administration import ADMIN, Change, PeopleFilter
@@ -19,15 +20,12 @@ from identity.administration import Record as AccountRecord
 from identity.audit import AuditEntry, AuditFilter
 from identity.plans import Subscription
 from kernel.clock import Clock
-from kernel.cursors import MAX_CURSOR_LENGTH
 from kernel.errors import FieldError, Malformed, Unprocessable
 
 # Periods within it can be told by every store and calendar.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 Time = Annotated[datetime, Meta(tz=True)]
-Limit = Annotated[int, Meta(ge=1, le=100)]
-Cursor = Annotated[str, Meta(max_length=MAX_CURSOR_LENGTH)]
 PlanName = Annotated[str, Meta(min_length=1, max_length=64)]
 Word = Annotated[str, Meta(min_length=1, max_length=128)]
 # Text at first: as a time, a query parameter that is a number would be taken for one, too.
@@ -38,14 +36,12 @@ class UserPath(Wire, frozen=True):
     id: UUID
 
 
-class UsersQuery(Wire, frozen=True):
+class UsersQuery(Paging, frozen=True):
     """``q`` are beginnings of words of a username or a display name, or a whole e-mail address."""
 
     q: Annotated[str, Meta(min_length=1, max_length=254)] | None = None
     state: Literal["active", "disabled", "erasing"] | None = None
     role: Literal["user", "admin"] | None = None
-    limit: Limit = 20
-    cursor: Cursor | None = None
 
 
 class UserChange(Wire, frozen=True):
@@ -78,7 +74,7 @@ class NewPlan(Wire, frozen=True):
     period_end: Time | None = None
 
 
-class AuditQuery(Wire, frozen=True):
+class AuditQuery(Paging, frozen=True):
     """``since`` is included, ``until`` is not."""
 
     actor: Word | None = None
@@ -86,8 +82,6 @@ class AuditQuery(Wire, frozen=True):
     subject: Word | None = None
     since: TimeText | None = None
     until: TimeText | None = None
-    limit: Limit = 20
-    cursor: Cursor | None = None
 
 
 class UserRecordView(View, frozen=True):

@@ -13,6 +13,7 @@ from api.datarights import DataRights
 from api.http.access import Access
 from api.http.endpoints import Call, Endpoint, Resource
 from api.http.wire import View, Wire
+from api.resources.paging import Paging
 from identity.erasure import Erasure
 from identity.exports import Export, State
 from identity.passwords import MAX_LENGTH
@@ -48,6 +49,17 @@ class ErasureView(View, frozen=True):
     erased: Mapping[str, int]
 
 
+class ErasuresView(View, frozen=True):
+    items: list[ErasureView]
+    next_cursor: str | None
+
+
+class ErasuresQuery(Paging, frozen=True):
+    """``pseudonym`` as the audit log has it."""
+
+    pseudonym: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
 class ErasurePath(Wire, frozen=True):
     id: UUID
 
@@ -75,6 +87,10 @@ class DataRightsCalls:
 
     async def erase(self, call: Call, path: ErasurePath) -> ErasureView:
         return _erasure(await self._erasing.begin(path.id, asked_by=call.principal.id))
+
+    async def erasures(self, call: Call, query: ErasuresQuery) -> ErasuresView:
+        page = await self._erasing.reports(query.pseudonym, cursor=query.cursor, limit=query.limit)
+        return ErasuresView(items=[_erasure(item) for item in page.items], next_cursor=page.next_cursor)
 
     async def erasure(self, call: Call, path: ErasurePath) -> ErasureView:
         return _erasure(await self._erasing.report(path.id))
@@ -124,10 +140,20 @@ def resource(rights: DataRights) -> Resource:
                 path="/v1/admin/users/{id}/erase",
                 handler=calls.erase,
                 access=Access.ADMIN,
-                limit="default",
+                # Whoever has got hold of an admin's session erases few before somebody notices.
+                limit="password",
                 summary="Erase somebody's account and all that names it",
                 status=202,
                 errors={404: ("not_found",), 409: ("last_admin",)},
+            ),
+            Endpoint(
+                method="GET",
+                path="/v1/admin/erasures",
+                handler=calls.erasures,
+                access=Access.ADMIN,
+                limit="default",
+                summary="Reports of erasures, newest first",
+                errors={400: ("bad_cursor",)},
             ),
             Endpoint(
                 method="GET",

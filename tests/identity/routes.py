@@ -130,7 +130,8 @@ _TABLE: Final[Mapping[str, str]] = {
         PUT    /v1/admin/users/{id}/plan                                    default
         POST   /v1/admin/users/{id}/logout                                  default
         POST   /v1/admin/users/{id}/reset-second-factor                     default
-        POST   /v1/admin/users/{id}/erase                                   default
+        POST   /v1/admin/users/{id}/erase                                   password
+        GET    /v1/admin/erasures                                           default
         GET    /v1/admin/erasures/{id}                                      default
         POST   /v1/admin/api-keys                                           default
         GET    /v1/admin/api-keys                                           default

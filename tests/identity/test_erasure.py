@@ -400,6 +400,12 @@ async def test_an_admin_erases_somebody_and_the_report_forgets_that_admin_too(tm
         left = await leave(grace)
         await finished(bob, left.body["id"])
         assert (await report(here, UUID(told.body["id"]))).asked_by == left.body["pseudonym"]
+        newest = (await bob.get("/v1/admin/erasures?limit=1")).body
+        rest = (await bob.get(f"/v1/admin/erasures?cursor={newest['next_cursor']}")).body
+        reports = [*newest["items"], *rest["items"]]
+        assert [item["id"] for item in reports] == [left.body["id"], told.body["id"]]
+        assert (await bob.get(f"/v1/admin/erasures?pseudonym={told.body['pseudonym']}")).body["items"] == reports[1:]
+        assert (await bob.get("/v1/admin/erasures?cursor=x")).code == "bad_cursor"
 
 
 async def the_last_admin_stays(here: World) -> None:

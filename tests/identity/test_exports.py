@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -319,6 +320,10 @@ async def entries(size: int, *, broken: bool = False) -> AsyncIterator[Table | C
     async def empty() -> AsyncIterator[list[Record]]:
         yield []
 
+    async def strange() -> AsyncIterator[list[Record]]:
+        when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        yield [{"a<b": "<script>", "bytes": b"\0", "when": when, "yes": True, "none": None, "map": {"a": "&"}}]
+
     async def noise() -> AsyncIterator[bytes]:
         for start in range(0, size, 1 << 18):
             await asyncio.sleep(0)
@@ -328,6 +333,7 @@ async def entries(size: int, *, broken: bool = False) -> AsyncIterator[Table | C
 
     yield Table("numbers", "What was counted.", pages)
     yield Table("nothing", "What was not.", empty)
+    yield Table("strange", "What <others> wrote.", strange)
     yield Copy("noise", noise)
 
 
@@ -352,6 +358,11 @@ async def test_an_archive_of_any_size_is_whole(size: int, store: ObjectStore, tm
     assert json.loads(archive.read("numbers.json")) == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert json.loads(archive.read("nothing.json")) == []
     assert archive.getinfo("noise").file_size == size
+    page = archive.read("strange.html").decode()
+    cells = ["&lt;script&gt;", "AA==", "2026-01-02 03:04:05 UTC", "yes", "", "{&quot;a&quot;:&quot;&amp;&quot;}"]
+    assert "".join(f"<td>{cell}" for cell in cells) in page
+    assert "What &lt;others&gt; wrote." in page
+    assert "<th>A&lt;b" in page
 
 
 @pytest.mark.parametrize("size", [1000, 2 * PART_BYTES])

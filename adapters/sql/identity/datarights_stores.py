@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -90,6 +91,16 @@ class SqlErasures:
 
     async def put(self, unit: Transaction, erasure: Erasure) -> None:
         await sql_of(unit).connection.execute(update(ERASURES).where(_e.id == erasure.id).values(_values(erasure)))
+
+    async def page(
+        self, unit: Transaction, pseudonym: str | None, *, before: UUID | None, most: int
+    ) -> Sequence[Erasure]:
+        query = select(ERASURES).order_by(_e.id.desc()).limit(most)
+        if pseudonym is not None:
+            query = query.where(_e.pseudonym == pseudonym)
+        if before is not None:
+            query = query.where(_e.id < before)
+        return [Erasure(**row._asdict()) for row in await sql_of(unit).connection.execute(query)]
 
     async def unfinished(self, unit: Transaction, *, before: float) -> list[UUID]:
         going_on = select(_e.id).where(_e.finished_at.is_(None), _e.requested_at <= before).order_by(_e.id).limit(1000)

@@ -44,4 +44,6 @@ async def _records(unit: Transaction) -> None:
     await erasures.add(unit, erasure)
     await erasures.get(unit, ERASURE)
     await erasures.put(unit, erasure)
+    await erasures.page(unit, None, before=None, most=10)
+    await erasures.page(unit, "erased:1", before=ERASURE, most=10)
     await erasures.unfinished(unit, before=1.0)

@@ -716,6 +716,34 @@ UPDATE erasures SET id=$1::UUID, person=$2::UUID, address=$3::VARCHAR COLLATE "C
 UPDATE erasures SET id=$1::UUID, person=$2::UUID, address=$3::VARCHAR, pseudonym=$4::VARCHAR, asked_by=$5::VARCHAR, requested_at=$6::BIGINT, finished_at=$7::BIGINT, counts=$8::VARCHAR WHERE erasures.id = $9::UUID
 
 -- statement: sqlite
+SELECT erasures.id, erasures.person, erasures.address, erasures.pseudonym, erasures.asked_by, erasures.requested_at, erasures.finished_at, erasures.counts
+FROM erasures ORDER BY erasures.id DESC
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql, cockroachdb
+SELECT erasures.id, erasures.person, erasures.address, erasures.pseudonym, erasures.asked_by, erasures.requested_at, erasures.finished_at, erasures.counts
+FROM erasures ORDER BY erasures.id DESC
+ LIMIT $1::INTEGER
+
+-- statement: sqlite
+SELECT erasures.id, erasures.person, erasures.address, erasures.pseudonym, erasures.asked_by, erasures.requested_at, erasures.finished_at, erasures.counts
+FROM erasures
+WHERE erasures.pseudonym = ? AND erasures.id < ? ORDER BY erasures.id DESC
+ LIMIT ? OFFSET ?
+
+-- statement: postgresql
+SELECT erasures.id, erasures.person, erasures.address, erasures.pseudonym, erasures.asked_by, erasures.requested_at, erasures.finished_at, erasures.counts
+FROM erasures
+WHERE erasures.pseudonym = $1::VARCHAR COLLATE "C" AND erasures.id < $2::UUID ORDER BY erasures.id DESC
+ LIMIT $3::INTEGER
+
+-- statement: cockroachdb
+SELECT erasures.id, erasures.person, erasures.address, erasures.pseudonym, erasures.asked_by, erasures.requested_at, erasures.finished_at, erasures.counts
+FROM erasures
+WHERE erasures.pseudonym = $1::VARCHAR AND erasures.id < $2::UUID ORDER BY erasures.id DESC
+ LIMIT $3::INTEGER
+
+-- statement: sqlite
 SELECT erasures.id
 FROM erasures
 WHERE erasures.finished_at IS NULL AND erasures.requested_at <= ? ORDER BY erasures.id
