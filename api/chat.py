@@ -69,6 +69,7 @@ def open_chats(platform: Platform, people: People) -> Chats:
         member_lists=members,
         doors=doors,
         departure=departure,
+        modes=modes,
         audit=audit,
         clock=clock,
     )

@@ -9,6 +9,7 @@ from chat.departure import Departure
 from chat.doors import Doors
 from chat.membership import Action, Member, Role, require
 from chat.mode import Mode, require_known
+from chat.modes import Modes
 from chat.news import News, Newsroom
 from chat.ports import Audit, ConversationLists, ConversationStore, MemberLists, MemberStore
 from chat.positions import page_of, place_of
@@ -36,6 +37,7 @@ class Members:
         member_lists: MemberLists,
         doors: Doors,
         departure: Departure,
+        modes: Modes,
         audit: Audit,
         clock: Clock,
     ) -> None:
@@ -47,6 +49,7 @@ class Members:
         self._member_lists = member_lists
         self._doors = doors
         self._departure = departure
+        self._modes = modes
         self._audit = audit
         self._clock = clock
 
@@ -177,6 +180,7 @@ class Members:
             # Who was brought in hears with it what may be read here.
             mode, joined = conversation.mode.value, sorted(came)
             await self._tell(unit, news, identifier, "members_joined", user_ids=joined, mode=mode, by=by)
+            await self._modes.ask(unit, news, identifier, came)
 
     async def _tell(self, unit: Transaction, news: News, conversation: UUID, change: str, **details: object) -> None:
         members = await self._member_lists.all(unit, conversation)

@@ -119,8 +119,7 @@ class Modes:
             result = rules.settled(asked, members, now)
             await self._begin(unit, result, now)
             await self._record(unit, person, "mode_proposal", seat.conversation, proposal=str(asked.id), to=mode.value)
-            details = {"proposal_id": asked.id, "mode": mode.value, "by": person}
-            news.add(members, conversation, "mode_proposed", **details)
+            news.add(members, conversation, "mode_proposed", **_question(asked))
             await self._conclude(unit, news, seat.conversation, result, by=person, members=members)
             return result
 
@@ -172,6 +171,12 @@ class Modes:
         now = self._clock.now()
         shown = [(asked.at(now), tally) for asked, tally in found[:limit]]
         return Page(shown, encode_cursor(ROUNDS, shown[-1][0].id) if len(found) > limit else None)
+
+    async def ask(self, unit: Transaction, news: News, conversation: UUID, people: Collection[UUID]) -> None:
+        """Those who come are asked what everybody there was."""
+        asked = await self._rounds.open_in(unit, conversation)
+        if asked is not None and asked.at(self._clock.now()).state is RoundState.OPEN:
+            news.add(people, conversation, "mode_proposed", **_question(asked))
 
     async def after_leaving(
         self, unit: Transaction, news: News, conversation: Conversation, person: UUID, *, members: Collection[UUID]
@@ -321,6 +326,10 @@ def _settings(conversation: Conversation) -> dict[str, object]:
         "retention": conversation.retention,
         "mode_policy": conversation.mode_policy.value,
     }
+
+
+def _question(asked: Question) -> dict[str, object]:
+    return {"proposal_id": asked.id, "mode": asked.mode.value, "by": asked.proposed_by}
 
 
 def _no_proposal() -> NotFound:

@@ -185,7 +185,10 @@ async def test_who_joins_is_asked_who_leaves_is_not_and_putting_somebody_out_end
         assert (await ada.delete(at(made, f"/participants/{cleo.id}"))).status == 204
         assert await state(ada, made, first) == "withdrawn"
         second = await propose(ada, made)
-        await ada.post(at(made, "/participants"), {"participant_ids": [str(cleo.id), str(dan.id)]})
+        async with listening(here, cleo) as heard:
+            await ada.post(at(made, "/participants"), {"participant_ids": [str(cleo.id), str(dan.id)]})
+            asked = await heard.until("mode_proposed")
+        assert (asked["proposal_id"], asked["by"], asked["mode"]) == (second, str(ada.id), "intelligent")
         assert (await answer(bob, made, second)).body["state"] == "open"
         assert (await answer(cleo, made, second)).body["state"] == "open"
         # Roles and owners change nothing of who is asked.
