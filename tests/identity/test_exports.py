@@ -264,31 +264,31 @@ async def test_one_that_cannot_be_made_says_so_and_may_be_asked_for_again(tmp_pa
 
 
 async def test_of_somebody_who_is_erased_meanwhile_no_archive_stays(tmp_path: Path) -> None:
-    """Wherever the erasure is when the archive is made: before it, at it, and past it."""
+    """Wherever the erasure is when the archive is made: past the archives, past the row, or past a worker's death."""
     async with world(tmp_path) as here:
-        data, platform = here.started.rights.data, here.platform
+        data, objects = here.started.rights.data, here.platform.objects.objects
         [archives] = [part for part in data.elsewhere if part.name == "archives"]
         [row] = [part for part in data.in_tables if part.name == "exports"]
         for name in ("ada", "bob", "eve"):
             person = await here.person(name)
             export = await asked_in_silence(here, person)
 
-            async def told(person: Person = person) -> None:
+            async def row_gone(person: Person = person) -> None:
+                await here.platform.database.units.write(partial(row.erase, person=person.id, most=10))
+
+            async def all_gone(person: Person = person) -> None:
                 await archives.erase(person.id)
+                await row_gone(person)
 
-            async def gone(person: Person = person) -> None:
-                await told(person)
-                await platform.database.units.write(partial(row.erase, person=person.id, most=10))
-
-            happens = {"ada": told, "bob": gone, "eve": told}[name]
+            happens = all_gone if name == "bob" else partial(archives.erase, person.id)
             during = replace(data, parts=[*data.parts, Meanwhile(happens)])
             await here.started.rights.exports.make(during, job(EXPORT_JOB, export))
             if name == "eve":
                 # Killed between the object and the row, and run again.
-                await platform.objects.objects.put(key_of(export), some(b"x"), size=1, content_type="application/zip")
+                await objects.put(key_of(export), some(b"x"), size=1, content_type="application/zip")
                 await here.started.rights.exports.make(during, job(EXPORT_JOB, export, attempt=2))
-            await gone(person)
-            assert await platform.objects.objects.stat(key_of(export)) is None, name
+            await row_gone(person)
+            assert await objects.stat(key_of(export)) is None, name
 
 
 async def some(data: bytes) -> AsyncIterator[bytes]:
