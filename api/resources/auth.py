@@ -169,6 +169,7 @@ def resource(people: People, rates: RateLimiter, *, registration: bool) -> Resou
                     403: ("registration_closed",),
                     409: ("email_taken", "username_taken"),
                     422: ("invalid_email", "invalid_username", "invalid_display_name", "weak_password"),
+                    503: ("overloaded",),
                 },
             ),
             Endpoint(
