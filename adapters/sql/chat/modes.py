@@ -12,9 +12,10 @@ from chat.mode import ModeState
 from kernel.units import Transaction
 
 _c = CONVERSATIONS.c
-# A row lock that readers share: that a unit is serializable does not keep a change from being acknowledged before the
-# unit, which comes first in that order, has committed. SQLite has one writer and no such words.
-_HELD = select(*MODE).with_for_update(read=True)
+# That a unit is serializable does not keep a change from being acknowledged before the unit, which comes first in that
+# order, has committed: a lock of the row does. Not one that readers share, which CockroachDB passes over in serializable
+# units. SQLite has one writer and no such words.
+_HELD = select(*MODE).with_for_update()
 
 
 class SqlModes:

@@ -586,7 +586,7 @@ WHERE conversations.id = ?
 -- statement: postgresql, cockroachdb
 SELECT conversations.mode, conversations.ai_enabled, conversations.recording_enabled, conversations.mode_version
 FROM conversations
-WHERE conversations.id = $1::UUID FOR SHARE
+WHERE conversations.id = $1::UUID FOR UPDATE
 
 -- statement: sqlite
 UPDATE conversations SET active_at=CASE WHEN (conversations.active_at < ?) THEN ? ELSE conversations.active_at END, said=(conversations.said + ?) WHERE conversations.id = ? RETURNING mode, ai_enabled, recording_enabled, mode_version
