@@ -163,9 +163,9 @@ class ModeReader(Protocol):
     the tables."""
 
     async def mode_of(self, unit: Transaction, conversation: UUID) -> ModeState | None:
-        """None when there is no such conversation. Only in a unit that may write, and a short one: the mode is held until
-        it ends, so a change waits for it and is not acknowledged before what relied on the mode is done. Others who
-        ask for it so wait too."""
+        """None when there is no such conversation. Only in a unit that may write, and a short one: the mode is held
+        until it ends, so a change waits for it and is not acknowledged before what relied on the mode is done. Others
+        who ask for it so wait too."""
         ...
 
 

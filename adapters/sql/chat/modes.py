@@ -13,8 +13,8 @@ from kernel.units import Transaction
 
 _c = CONVERSATIONS.c
 # That a unit is serializable does not keep a change from being acknowledged before the unit, which comes first in that
-# order, has committed: a lock of the row does. Not one that readers share, which CockroachDB passes over in serializable
-# units. SQLite has one writer and no such words.
+# order, has committed: a lock of the row does. Not a shared one, which CockroachDB passes over in serializable units.
+# SQLite has one writer and no such words.
 _HELD = select(*MODE).with_for_update()
 
 
