@@ -66,10 +66,10 @@ class Lockout:
     async def _lock(self, subject: str) -> None:
         seconds = lock_seconds(await self._locks.value(f"{subject}:locks") + 1)
         until = repr(self._clock.now() + seconds).encode()
-        # Of several failures at once, one locks; then five more are needed.
+        # Of many failures at once, one locks; once the lock is over, five more are needed.
         if await self._words.put(f"{subject}:lock", until, ttl=seconds, if_absent=True):
             await self._locks.increment(f"{subject}:locks", ttl=REMEMBERED_SECONDS)
-            await self._forget_failures(subject)
+        await self._forget_failures(subject)
 
     async def _forget_failures(self, subject: str) -> None:
         for failure in await self._failures.members(f"{subject}:failures"):

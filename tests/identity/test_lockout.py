@@ -122,6 +122,9 @@ async def test_each_lock_of_a_day_is_twice_as_long_up_to_a_bound_and_tomorrow_is
 async def test_of_many_failures_at_once_one_locks(door: Door) -> None:
     await asyncio.gather(*(door.fail() for _ in range(4 * FAILURES)))
     assert await door.wait() == FIRST_LOCK_SECONDS
+    door.clock.advance(FIRST_LOCK_SECONDS)
+    await door.fail()
+    assert await door.wait() == 0, "what failed while it was locked is forgotten with the rest"
 
 
 async def test_who_succeeds_begins_anew_but_not_their_address(door: Door) -> None:
