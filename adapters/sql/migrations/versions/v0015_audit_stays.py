@@ -25,6 +25,9 @@ _GUARDS: Final[Mapping[str, Sequence[str]]] = {
         f"""CREATE TRIGGER audit_log_unchanged BEFORE UPDATE ON audit_log WHEN NOT ({_AS_IT_WAS})
             BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END""",
         f"CREATE TRIGGER audit_log_kept BEFORE DELETE ON audit_log BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END",
+        # REPLACE deletes without asking the trigger above.
+        f"""CREATE TRIGGER audit_log_added BEFORE INSERT ON audit_log
+            WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END""",
     ),
     "postgresql": (
         f"""CREATE FUNCTION audit_log_stays() RETURNS trigger LANGUAGE plpgsql AS $$
