@@ -23,25 +23,25 @@ FROM key_devices
 WHERE key_devices.account = $1::UUID AND key_devices.device_id = $2::VARCHAR
 
 -- statement: sqlite
-SELECT key_devices.handed, (SELECT max(one_time_keys.position) AS max_1
+SELECT key_devices.handed, coalesce((SELECT max(one_time_keys.position) AS max_1
 FROM one_time_keys
-WHERE one_time_keys.account = ? AND one_time_keys.device_id = ?) AS latest
+WHERE one_time_keys.account = ? AND one_time_keys.device_id = ?), ?) AS latest
 FROM key_devices
 WHERE key_devices.account = ? AND key_devices.device_id = ?
 
 -- statement: postgresql
-SELECT key_devices.handed, (SELECT max(one_time_keys.position) AS max_1
+SELECT key_devices.handed, coalesce((SELECT max(one_time_keys.position) AS max_1
 FROM one_time_keys
-WHERE one_time_keys.account = $1::UUID AND one_time_keys.device_id = $2::VARCHAR COLLATE "C") AS latest
+WHERE one_time_keys.account = $1::UUID AND one_time_keys.device_id = $2::VARCHAR COLLATE "C"), $3::INTEGER) AS latest
 FROM key_devices
-WHERE key_devices.account = $3::UUID AND key_devices.device_id = $4::VARCHAR COLLATE "C"
+WHERE key_devices.account = $4::UUID AND key_devices.device_id = $5::VARCHAR COLLATE "C"
 
 -- statement: cockroachdb
-SELECT key_devices.handed, (SELECT max(one_time_keys.position) AS max_1
+SELECT key_devices.handed, coalesce((SELECT max(one_time_keys.position) AS max_1
 FROM one_time_keys
-WHERE one_time_keys.account = $1::UUID AND one_time_keys.device_id = $2::VARCHAR) AS latest
+WHERE one_time_keys.account = $1::UUID AND one_time_keys.device_id = $2::VARCHAR), $3::INTEGER) AS latest
 FROM key_devices
-WHERE key_devices.account = $3::UUID AND key_devices.device_id = $4::VARCHAR
+WHERE key_devices.account = $4::UUID AND key_devices.device_id = $5::VARCHAR
 
 -- statement: sqlite
 SELECT one_time_keys.key_id, one_time_keys.public_key
