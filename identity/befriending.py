@@ -165,6 +165,9 @@ class Friends:
         BOUNDS."""
         require_two(person, other)
         now = self._clock.now()
+        # Not in the unit: everybody who asks the same person would have to wait for everybody else. So it may be some
+        # more, of those who ask at one moment.
+        waiting = await self._units.read(lambda unit: self._lists.count(unit, other, Standing.INCOMING))
 
         async def work(unit: Transaction) -> tuple[Account, Change]:
             account = await require_both(self._accounts, unit, person, other)
@@ -174,10 +177,12 @@ class Friends:
                 raise Conflict("You have blocked this person; unblock them first.", code="person_blocked")
             change = await take_step(self._store, unit, person, other, step=step, now=now)
             if change.before is not change.after:
-                if change.after is Standing.OUTGOING:
-                    await self._require_askable(unit, person, account)
                 await self._require_room(unit, person, change.after)
-                await self._require_room(unit, other, change.after.mirrored)
+                if change.after is Standing.ACCEPTED:
+                    await self._require_room(unit, other, change.after)
+                else:
+                    await self._require_askable(unit, person, account)
+                    _require_below(waiting + 1, Standing.INCOMING)
             return account, change
 
         account, change = await self._units.write(work)
@@ -236,9 +241,13 @@ class Friends:
         raise Forbidden("This person takes no requests from you; they can send you one.", code="friend_requests_closed")
 
     async def _require_room(self, unit: Transaction, person: UUID, standing: Standing) -> None:
-        bound = BOUNDS[standing]
-        if await self._lists.count(unit, person, standing) > bound.most:
-            raise Unprocessable(bound.text, code=bound.code)
+        _require_below(await self._lists.count(unit, person, standing), standing)
+
+
+def _require_below(count: int, standing: Standing) -> None:
+    bound = BOUNDS[standing]
+    if count > bound.most:
+        raise Unprocessable(bound.text, code=bound.code)
 
 
 def encode_moment(listing: str, since: float, person: UUID) -> str:
