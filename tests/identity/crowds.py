@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, event
 
+from adapters.sql.engine import Database
 from adapters.sql.identity.accounts import SqlAccounts
 from adapters.sql.identity.friends import SqlFriends
+from adapters.sql.units import sql_of
 from identity import names
 from identity.accounts import Account
 from identity.friends import Friendship
@@ -79,3 +81,23 @@ def statements(here: World) -> Iterator[list[str]]:
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", note)
+
+
+async def plan_of(database: Database, table: str, ask: Callable[[], Awaitable[object]]) -> str:
+    """How SQLite goes about the one query on ``table`` that ``ask`` makes."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    engine = database.reads.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    await ask()
+    event.remove(engine, "before_cursor_execute", note)
+    [(statement, parameters)] = [(said, given) for said, given in asked if table in said]
+
+    async def explain(unit: Transaction) -> str:
+        rows = await sql_of(unit).connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return "; ".join(row.detail for row in rows)
+
+    return await database.units.read(explain)

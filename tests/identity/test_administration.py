@@ -13,15 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
+from adapters.sql.identity.admin import SqlPeopleLists
 from adapters.sql.identity.second_factor import FACTORS
 from adapters.sql.units import sql_of
 from api.http.access import Access
 from identity.accounts import Account, State
-from identity.administration import ADMIN, Change, acts, ends_sessions, is_active_admin
+from identity.administration import ADMIN, Change, PeopleFilter, acts, ends_sessions, is_active_admin
 from kernel.errors import Conflict
 from kernel.units import Transaction
 from tests.identity.bench import Bench, bench
-from tests.identity.crowds import become_friends, crowd, statements
+from tests.identity.crowds import become_friends, crowd, plan_of, statements
 from tests.identity.devices import Device
 from tests.services.postgres import PostgresService
 from tests.services.redis import RedisService
@@ -109,6 +110,25 @@ async def test_a_page_asks_the_database_as_often_for_many_as_for_few(tmp_path: P
                 counts.append(len(asked))
         assert counts[:2] == counts[2:]
         assert max(counts) <= 3
+        for wanted, begins in (
+            (PeopleFilter(), "SEARCH accounts USING INDEX sqlite_autoindex_accounts_1 (id<?)"),
+            (PeopleFilter(admins=True), "SEARCH accounts USING INDEX ix_accounts_roles_id (roles=? AND id<?)"),
+            (PeopleFilter("so", State.ACTIVE, admins=False), "SEARCH search_words USING COVERING INDEX"),
+        ):
+            plan = await plan_of(here.platform.database, "accounts", partial(listed, here, wanted))
+            assert plan.startswith(begins), plan
+            assert "SCAN" not in plan, plan
+            assert "TEMP B-TREE" not in plan, plan
+
+
+async def listed(here: World, wanted: PeopleFilter) -> None:
+    """As the store is asked for a page behind another."""
+    lists, units, before = SqlPeopleLists(), here.platform.database.units, UUID(int=1)
+    if wanted.text is None:
+        await units.read(partial(lists.newest, wanted=wanted, before=before, most=3))
+    else:
+        after = (wanted.text, before)
+        await units.read(partial(lists.by_words, wanted=wanted, words=[wanted.text], after=after, most=3))
 
 
 async def test_whoever_is_disabled_is_out_at_once_and_stays_out_until_enabled(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ import re
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from adapters.sql.identity import datarights_texts
@@ -22,6 +21,7 @@ from identity.audit import AuditFilter
 from kernel.errors import Malformed
 from kernel.units import Transaction
 from tests.identity.bench import Bench, bench
+from tests.identity.crowds import plan_of
 from tests.services.postgres import PostgresService
 from tests.worlds import world
 
@@ -205,29 +205,11 @@ async def test_an_index_finds_what_is_asked_for(tmp_path: Path) -> None:
     }
     async with bench(tmp_path) as here:
         for index, filtered in wanted.items():
-            plan = await plan_of(here, filtered)
+            asking = partial(here.people.audit.page, filtered, cursor=None, limit=20)
+            plan = await plan_of(here.platform.database, "audit_log", asking)
             assert index in plan, plan
             assert "TEMP B-TREE" not in plan, plan
             assert "SCAN" not in plan, plan
-
-
-async def plan_of(here: Bench, wanted: AuditFilter) -> str:
-    asked: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        asked.append((statement, parameters))
-
-    engine = here.platform.database.reads.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    await here.people.audit.page(wanted, cursor=None, limit=20)
-    event.remove(engine, "before_cursor_execute", note)
-    [(statement, parameters)] = [(said, given) for said, given in asked if "audit_log" in said]
-
-    async def explain(unit: Transaction) -> str:
-        rows = await sql_of(unit).connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        return " ".join(str(row) for row in rows)
-
-    return await here.platform.database.units.read(explain)
 
 
 async def details_of_any_day(here: Bench) -> None:

@@ -1,4 +1,4 @@
-"""What is in the audit log stays there; and finding accounts by their state."""
+"""What is in the audit log stays there."""
 
 from __future__ import annotations
 
@@ -46,6 +46,5 @@ _GUARDS: Final[Mapping[str, Sequence[str]]] = {
 
 
 def upgrade() -> None:
-    op.create_index("ix_accounts_state_id", "accounts", ["state", "id"])
     for statement in _GUARDS.get(op.get_context().dialect.name, ()):
         op.execute(statement)

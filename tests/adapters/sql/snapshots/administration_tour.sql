@@ -57,7 +57,7 @@ WHERE search_words.word >= ? AND search_words.word < ? AND NOT (EXISTS (SELECT *
 FROM search_words AS earlier
 WHERE earlier.account = search_words.account AND earlier.word >= ? AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
 FROM search_words AS further_0
-WHERE further_0.account = search_words.account AND further_0.word >= ? AND further_0.word < ?)) AND search_words.word >= ? AND (search_words.word > ? OR search_words.account > ?) AND accounts.state = ? ORDER BY search_words.word, search_words.account
+WHERE further_0.account = search_words.account AND further_0.word >= ? AND further_0.word < ?)) AND search_words.word >= ? AND (search_words.word > ? OR search_words.account > ?) AND (accounts.state || ?) = ? ORDER BY search_words.word, search_words.account
  LIMIT ? OFFSET ?
 
 -- statement: postgresql
@@ -67,8 +67,8 @@ WHERE search_words.word >= $1::VARCHAR COLLATE "C" AND search_words.word < $2::V
 FROM search_words AS earlier
 WHERE earlier.account = search_words.account AND earlier.word >= $3::VARCHAR COLLATE "C" AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
 FROM search_words AS further_0
-WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR COLLATE "C" AND further_0.word < $5::VARCHAR COLLATE "C")) AND search_words.word >= $6::VARCHAR COLLATE "C" AND (search_words.word > $7::VARCHAR COLLATE "C" OR search_words.account > $8::UUID) AND accounts.state = $9::VARCHAR COLLATE "C" ORDER BY search_words.word, search_words.account
- LIMIT $10::INTEGER
+WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR COLLATE "C" AND further_0.word < $5::VARCHAR COLLATE "C")) AND search_words.word >= $6::VARCHAR COLLATE "C" AND (search_words.word > $7::VARCHAR COLLATE "C" OR search_words.account > $8::UUID) AND (accounts.state || $9::VARCHAR COLLATE "C") = $10::VARCHAR COLLATE "C" ORDER BY search_words.word, search_words.account
+ LIMIT $11::INTEGER
 
 -- statement: cockroachdb
 SELECT search_words.word AS found_by, accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
@@ -77,8 +77,8 @@ WHERE search_words.word >= $1::VARCHAR AND search_words.word < $2::VARCHAR AND N
 FROM search_words AS earlier
 WHERE earlier.account = search_words.account AND earlier.word >= $3::VARCHAR AND earlier.word < search_words.word)) AND (EXISTS (SELECT *
 FROM search_words AS further_0
-WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR AND further_0.word < $5::VARCHAR)) AND search_words.word >= $6::VARCHAR AND (search_words.word > $7::VARCHAR OR search_words.account > $8::UUID) AND accounts.state = $9::VARCHAR ORDER BY search_words.word, search_words.account
- LIMIT $10::INTEGER
+WHERE further_0.account = search_words.account AND further_0.word >= $4::VARCHAR AND further_0.word < $5::VARCHAR)) AND search_words.word >= $6::VARCHAR AND (search_words.word > $7::VARCHAR OR search_words.account > $8::UUID) AND (accounts.state || $9::VARCHAR) = $10::VARCHAR ORDER BY search_words.word, search_words.account
+ LIMIT $11::INTEGER
 
 -- statement: sqlite
 SELECT accounts.id

@@ -67,9 +67,6 @@ CREATE TABLE accounts (
 -- ix_accounts_roles_id: sqlite, postgresql, cockroachdb
 CREATE INDEX ix_accounts_roles_id ON accounts (roles, id)
 
--- ix_accounts_state_id: sqlite, postgresql, cockroachdb
-CREATE INDEX ix_accounts_state_id ON accounts (state, id)
-
 -- api_keys: sqlite
 CREATE TABLE api_keys (
 	id BLOB NOT NULL,
