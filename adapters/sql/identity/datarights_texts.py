@@ -135,7 +135,8 @@ class AuditDetails:
 
     async def _read(self, some: Select[Any]) -> Sequence[Row[Any]]:
         async def read(unit: Transaction) -> Sequence[Row[Any]]:
-            return (await sql_of(unit).connection.execute(some)).all()
+            rows: Sequence[Row[Any]] = (await sql_of(unit).connection.execute(some)).all()
+            return rows
 
         return await self._units.read(read)
 
