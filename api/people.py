@@ -162,6 +162,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
                 accounts=accounts,
                 hasher=hasher,
                 proof=proof,
+                second=second_factor,
                 lockout=lockout,
                 links=links,
                 mails=mails,

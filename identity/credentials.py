@@ -13,6 +13,7 @@ from identity.mails import AccountMails
 from identity.onetime import OneTimeLinks, Purpose
 from identity.passwords import PasswordHasher, require_acceptable
 from identity.proof import PasswordProof
+from identity.second_factor import SecondFactor
 from identity.sessions import Sessions
 from kernel.clock import Clock
 from kernel.errors import Conflict, Forbidden, Unprocessable
@@ -30,6 +31,7 @@ class Credentials:
         accounts: AccountStore,
         hasher: PasswordHasher,
         proof: PasswordProof,
+        second: SecondFactor,
         lockout: Lockout,
         links: OneTimeLinks,
         mails: AccountMails,
@@ -41,6 +43,7 @@ class Credentials:
         self._accounts = accounts
         self._hasher = hasher
         self._proof = proof
+        self._second = second
         self._lockout = lockout
         self._links = links
         self._mails = mails
@@ -118,8 +121,9 @@ class Credentials:
         await self._units.write(work)
 
     async def reset_password(self, secret: str, password: str) -> None:
-        """Every session ends, and so does a lock of the account; a second factor stays. Raises Unprocessable
-        ``invalid_link`` or ``weak_password``."""
+        """Every session ends, and so does a lock of the account. A second factor stays, unless nobody had confirmed the
+        address: then somebody else may have made the account and set it up. Raises Unprocessable ``invalid_link`` or
+        ``weak_password``."""
 
         async def look(unit: Transaction) -> Account:
             link = await self._links.look(unit, Purpose.RESET_PASSWORD, secret)
@@ -132,6 +136,8 @@ class Credentials:
         async def work(unit: Transaction) -> None:
             link = await self._links.take(unit, Purpose.RESET_PASSWORD, secret)
             found = await self._linked(unit, link.account)
+            if found.email_verified_at is None:
+                await self._second.reset(unit, found.id)
             # The mail was read, so the address is theirs.
             found = replace(found, email_verified_at=found.email_verified_at or self._clock.now())
             await self._replace_password(unit, found, hashed)

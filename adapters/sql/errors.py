@@ -40,8 +40,16 @@ class Contention(Exception):
 
 
 # SQLSTATEs. 40001 serialization failure (CockroachDB's retry errors too), 40P01 deadlock, CR000 what
-# CockroachDB called a retry error before it was 40001, 55P03 lock not available.
-_CONTENTION = {"40001": "serialization failure", "40P01": "deadlock", "CR000": "restart", "55P03": "lock timeout"}
+# CockroachDB called a retry error before it was 40001, 55P03 lock not available. 23505: what a unit did not see when it
+# looked has been committed since, and PostgreSQL finds the key before it finds the conflict; run again, the unit sees
+# it. (SQLite has one writer, so there it is a mistake of the unit's.)
+_CONTENTION = {
+    "23505": "a unique key was taken meanwhile",
+    "40001": "serialization failure",
+    "40P01": "deadlock",
+    "CR000": "restart",
+    "55P03": "lock timeout",
+}
 
 _OUTAGES = {
     "25P03": "the server gave up on an idle transaction",

@@ -228,11 +228,24 @@ async def test_choosing_a_new_password_opens_a_locked_account(tmp_path: Path) ->
 async def test_a_new_password_does_not_replace_the_second_factor(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada = await here.person("ada")
+        link = {"token": await here.mailed(ada.email, "/verify-email")}
+        assert (await here.stranger.post("/v1/auth/verify-email", link)).status == 200
         authenticator, _ = await turned_on(ada)
         assert (await reset(here, await forgotten(here, ada))).status == 204
         ada.password = NEW
         assert (await ada.sign_in()).code == "second_factor_required"
         assert (await ada.sign_in(totp=authenticator.code())).status == 200
+
+
+async def test_who_made_an_account_with_the_address_of_another_does_not_keep_them_out(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        squatter = await here.person("ada")
+        await turned_on(squatter)
+        assert (await reset(here, await forgotten(here, squatter))).status == 204
+        assert (await squatter.get("/v1/auth/profile")).status == 401
+        owner = Person(here.session, email=squatter.email, password=NEW)
+        assert (await owner.sign_in()).status == 200
+        assert (await owner.get("/v1/auth/2fa")).body == {"enabled": False, "recovery_codes_left": 0}
 
 
 async def test_only_the_latest_link_for_a_password_works(tmp_path: Path) -> None:
@@ -319,6 +332,7 @@ async def test_before_the_answer_nobody_looks_whether_there_is_such_an_account(t
             accounts=made._accounts,
             hasher=made._hasher,
             proof=made._proof,
+            second=made._second,
             lockout=made._lockout,
             links=made._links,
             mails=made._mails,
@@ -345,6 +359,7 @@ async def test_links_are_too_old_after_their_time(tmp_path: Path, purpose: Purpo
             accounts=SqlAccounts(),
             hasher=people.credentials._hasher,
             proof=people.proof,
+            second=people.second_factor,
             lockout=people.credentials._lockout,
             links=links,
             mails=AccountMails(MailQueue(here.platform.jobs.queue), here.platform.ids, here.url),

@@ -8,9 +8,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import Boolean, Column, Index, Row, Table, UniqueConstraint, select, update
-from sqlalchemy.exc import IntegrityError
 
-from adapters.sql.errors import Contention
 from adapters.sql.identity.words import keep_words
 from adapters.sql.metadata import Id, Json, Moment, Text, metadata, upsert
 from adapters.sql.units import sql_of
@@ -71,11 +69,7 @@ class SqlAccounts:
         )
         if (await connection.execute(taken)).first() is not None:
             await self._refuse(unit, account)
-        try:
-            await connection.execute(update(ACCOUNTS).where(_c.id == account.id).values(_values(account)))
-        except IntegrityError as error:
-            # By somebody whose account came after this unit's snapshot; run again, it sees who.
-            raise Contention("an address or a username was taken meanwhile") from error
+        await connection.execute(update(ACCOUNTS).where(_c.id == account.id).values(_values(account)))
         await keep_words(unit, account)
 
     async def many(self, unit: Transaction, accounts: frozenset[UUID]) -> Mapping[UUID, Account]:
