@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from api.http.rates import RATES
 from config.sections import Limits
 from tests.identity.lives import Life, lived
-from tests.identity.test_exports import everything_is_in_it
+from tests.identity.test_exports import everything_is_in_it, many_at_once_are_one
 from tests.identity.traces import Names, everywhere
 from tests.services.postgres import PostgresService
 from tests.services.redis import RedisService
@@ -128,6 +128,7 @@ async def test_nothing_in_postgresql_and_redis_mentions_the_erased(
     url = redis_server.url
     scaled = world(tmp_path, limits=many(), database_url=postgres.create_database(), redis_url=url)
     async with scaled as here, Redis.from_url(url) as client:
+        await many_at_once_are_one(here, await here.person("newcomer"))
         life = await lived(here)
         await everything_is_in_it(here, life)
         assert any(place.startswith("friendships.") for place in await everywhere(here, life.names))
