@@ -107,7 +107,9 @@ class KeyChanges:
         change = await self._units.read(lambda unit: self._store.get(unit, news.account, news.change))
         if change is None:
             return  # they are gone, and their record with them
+        # Jobs run side by side, so that news may come in another order than changes: their ids have it.
         data = {
+            "id": change.id,
             "user_id": change.account,
             "device_id": change.device_id,
             "kind": change.kind.value,

@@ -190,9 +190,7 @@ async def test_what_becomes_of_identities_is_recorded_and_told_to_friends_compan
         await here.platform.database.units.write(lambda unit: SqlFriends().put(unit, friendship))
         old, new = Device(), Device()
 
-        def news(kind: str, device: Device) -> dict[str, Any]:
-            data = {"user_id": str(ada.id), "device_id": "phone", "kind": kind, "fingerprint": mark(device)}
-            return {"type": "key_changed", "data": data}
+        recorded: list[str] = []
 
         async with (
             told(here, ada) as to_ada,
@@ -202,8 +200,11 @@ async def test_what_becomes_of_identities_is_recorded_and_told_to_friends_compan
         ):
 
             async def heard(kind: str, device: Device) -> None:
-                for events in (to_ada, to_bob, to_cleo):
-                    assert await next_of(events) == news(kind, device)
+                news = [await next_of(events) for events in (to_ada, to_bob, to_cleo)]
+                recorded.append(news[0]["data"].pop("id"))
+                assert [each["data"].pop("id") for each in news[1:]] == recorded[-1:] * 2
+                data = {"user_id": str(ada.id), "device_id": "phone", "kind": kind, "fingerprint": mark(device)}
+                assert news == [{"type": "key_changed", "data": data}] * 3
 
             await ada.post("/v1/keys/upload", old.body([1, 2]))
             await heard("added", old)
@@ -226,6 +227,7 @@ async def test_what_becomes_of_identities_is_recorded_and_told_to_friends_compan
             await here.platform.bus.publish(channel_of(eve.id), b'{"type": "nothing else"}')
             assert await next_of(to_eve) == {"type": "nothing else"}
         record = (await bob.get(f"/v1/keys/{ada.id}/changes")).body["items"]
+        assert [item["id"] for item in record] == recorded[::-1]
         kinds = [("changed", old), ("removed", new), ("added", new), ("removed", new), ("changed", new), ("added", old)]
         assert [(item["kind"], item["fingerprint"]) for item in record] == [(kind, mark(it)) for kind, it in kinds]
 
