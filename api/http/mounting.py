@@ -18,7 +18,15 @@ from api.http.idempotency import HEADER, Claim
 from api.http.origins import COMMON_HEADERS
 from api.http.pipeline import Shell, identify
 from api.http.wire import can_be_kept, parse_json, read_query, read_value
-from kernel.errors import Malformed, NotFound, TimedOut, TooLarge, Unprocessable, UnsupportedMediaType
+from kernel.errors import (
+    Malformed,
+    NotFound,
+    TimedOut,
+    TooLarge,
+    Unauthenticated,
+    Unprocessable,
+    UnsupportedMediaType,
+)
 
 JSON = "application/json"
 # What many clients send where there is nothing to say.
@@ -46,13 +54,22 @@ class MountedEndpoint:
         context = request[CONTEXT]
         context.route = endpoint.path
         if not self._open or "Authorization" in request.headers:
-            context.principal = await identify(shell, endpoint.access, request)
-            permit(endpoint.access, context.principal, endpoint.scope)
+            await self._let_in(request, context)
         if endpoint.limit is not None:
             await shell.rates.admit(endpoint.limit, context, by_address=self._open)
         if endpoint.streaming:
             return await self._run(request, context, b"")
         return await shell.deadline.bound(self._answer(request, context))
+
+    async def _let_in(self, request: web.Request, context: RequestContext) -> None:
+        shell, rule = self._shell, self.endpoint.access
+        try:
+            context.principal = await identify(shell, rule, request)
+            permit(rule, context.principal, self.endpoint.scope)
+        except Unauthenticated:
+            # Guesses at tokens and keys are counted like everything else that somebody without one asks.
+            await shell.rates.admit("default", context, by_address=True)
+            raise
 
     async def _answer(self, request: web.Request, context: RequestContext) -> web.StreamResponse:
         body = await self._read_body(request) if request.body_exists else b""

@@ -125,7 +125,7 @@ def _error_codes(item: Endpoint, shape: Shape) -> dict[int, list[str]]:
         codes[403] = ["forbidden"] if item.scope is None else ["forbidden", "insufficient_scope"]
     if shape.path is not None:
         codes[404] = ["not_found"]
-    if item.limit is not None:
+    if item.limit is not None or item.access in _SECURED:
         codes[429] = ["rate_limited"]
     if shape.body is not None:
         codes[400] += ["malformed_json", "too_deep"]

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from adapters.sql.identity.sessions import LINKS, SESSIONS, SqlLinks, SqlSessions
 from adapters.sql.jobs_tables import SCHEDULES
 from adapters.sql.units import sql_of
-from config.sections import Identity
+from config.sections import Identity, Limits
 from config.values import Duration
 from identity import sweeping
 from identity.accounts import State
@@ -26,7 +26,7 @@ from kernel.jobs import Job, NewJob
 from kernel.units import Transaction
 from tests.adapters.sql.relational import BACKENDS, url_for
 from tests.identity.bench import Bench, bench
-from tests.worlds import PASSWORD, Answer, Person, World, world
+from tests.worlds import PASSWORD, Answer, Caller, Person, World, world
 
 DAY = 86400.0
 
@@ -358,3 +358,12 @@ async def test_the_sweep_is_on_the_schedule_of_every_server(tmp_path: Path) -> N
             while (await here.platform.jobs.dead_letters.counts()).get("queued"):
                 await asyncio.sleep(0.02)
         assert (await here.platform.jobs.dead_letters.counts()).get("dead", 0) == 0
+
+
+async def test_guesses_at_tokens_are_counted_and_keep_nobody_out_who_has_a_good_one(tmp_path: Path) -> None:
+    async with world(tmp_path, limits=Limits(default=4)) as here:
+        ada = await here.person("ada")
+        guesses = [f"guess.{number}.x" for number in range(3)] + ["sck_guess_of_a_key", ""]
+        answers = [await Caller(here.session, token).get("/v1/users/me") for token in guesses]
+        assert [answer.status for answer in answers] == [401, 401, 401, 401, 429]
+        assert (await ada.get("/v1/users/me")).status == 200
