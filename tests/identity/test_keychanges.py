@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import delete
 
 from adapters.sql.identity.blocks import SqlBlocks
+from adapters.sql.identity.datarights_texts import Addresses, WaitingJobs
 from adapters.sql.identity.friends import SqlFriends
 from adapters.sql.identity.prekeys import CHANGES, SqlKeyDevices
 from adapters.sql.units import sql_of
@@ -125,6 +126,15 @@ async def test_an_upload_that_fails_tells_nobody(here: Directory, monkeypatch: p
     with pytest.raises(NotFound):
         await here.keys.upload(ada, Device().upload())
     assert await here.tell() == 0
+
+
+async def test_news_that_wait_are_erased_with_whom_they_are_about(here: Directory) -> None:
+    ada, bob = await here.crowd(2)
+    for person in (ada, bob):
+        await here.keys.upload(person, Device().upload())
+    units = here.database.units
+    assert await WaitingJobs(units, Addresses(units)).erase(ada) == 1
+    assert await heard(here, [ada, bob]) == [bob]
 
 
 async def test_nothing_is_told_of_whoever_has_been_erased_meanwhile(here: Directory) -> None:
