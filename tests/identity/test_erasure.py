@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -352,6 +353,48 @@ async def test_whoever_keeps_pestering_leaves_no_trace_in_postgresql_either(
 ) -> None:
     async with world(tmp_path, database_url=postgres.create_database()) as here:
         await pestered(here)
+
+
+async def held_back(who: Person, path: str, body: object) -> tuple[asyncio.Event, asyncio.Task[int]]:
+    """A request whose body comes to its end when it is told to."""
+    end, data = asyncio.Event(), json.dumps(body).encode()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield data[:5]
+        await end.wait()
+        yield data[5:]
+
+    async def ask() -> int:
+        headers = {"Authorization": f"Bearer {who.token}", "Content-Type": "application/json"}
+        async with who.session.post(path, data=pieces(), headers=headers) as answer:
+            return answer.status
+
+    return end, asyncio.create_task(ask())
+
+
+async def test_what_was_on_its_way_when_somebody_was_erased_comes_too_late(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ada, bob, grace = await here.person("ada"), await here.person("bob"), await here.admin("grace")
+        public = await group(bob, title="Open", is_public=True)
+        link = (await bob.post(at(public, "/invites"), {})).body["token"]
+        on_their_way = [
+            await held_back(ada, path, body)
+            for path, body in (
+                ("/v1/conversations", {"type": "group", "participant_ids": [], "title": "Late"}),
+                ("/v1/conversations", {"type": "direct", "participant_ids": [str(bob.id)]}),
+                ("/v1/conversations/join", {"token": link}),
+                ("/v1/keys/upload", Device("phone").body(range(1, 4))),
+                ("/v1/presence", {"state": "online"}),
+                ("/v1/users/me/email", {"email": "late@example.org", "password": PASSWORD}),
+            )
+        ]
+        await asyncio.sleep(0.1)
+        await finished(grace, (await leave(ada)).body["id"])
+        for end, _ in on_their_way:
+            end.set()
+        statuses = [await task for _, task in on_their_way]
+        assert all(400 <= status < 500 for status in statuses), statuses
+        assert await everywhere(here, Names(ada.id, [ada.email, "late@"])) == []
 
 
 async def test_groups_go_to_their_next_owner_and_direct_conversations_end(tmp_path: Path) -> None:
