@@ -200,6 +200,7 @@ def resource(people: People) -> Resource:
                 limit="default",
                 summary="Leave a device's keys, or more one-time keys; the same again changes nothing",
                 errors={
+                    404: ("not_found",),
                     409: ("key_reused",),
                     422: (*refused, "duplicate_key", "too_many_devices", "too_many_one_time_keys"),
                     429: ("too_many_key_changes", "too_many_rotations"),

@@ -174,6 +174,11 @@ async def test_a_rotated_key_is_the_one_that_is_handed_out_and_its_owner_hears_w
         assert device["one_time_pre_key"]["key_id"] == 1
         back = await ada.post("/v1/keys/rotate", {"device_id": "phone", "signed_pre_key": phone.signed_body(1)})
         assert (back.status, back.code) == (409, "key_reused")
+        # Nor does its id come back with another key, or its key with another id.
+        other = Device("phone", phone.identity).signed_body(1)
+        for reused in (other, phone.signed_body(1) | {"key_id": 9}):
+            answer = await ada.post("/v1/keys/rotate", {"device_id": "phone", "signed_pre_key": reused})
+            assert (answer.status, answer.code) == (409, "key_reused")
         # An upload with another signed key rotates too.
         assert (await ada.post("/v1/keys/upload", phone.body([2], signed=3))).body["remaining"] == 1
         assert (await ada.post("/v1/keys/upload", phone.body([], signed=2))).code == "key_reused"
