@@ -47,7 +47,7 @@ async def test_what_is_said_moves_a_conversation_up_and_is_unread_for_the_others
         assert (await ada.get(at(first))).body["last_message_at"] is None
         assert await said(here, first, ada, now + 10) == ModeState(Features(), 1)
         assert await said(here, first, bob, now + 5)
-        assert await said(here, second, bob, now + 1)
+        assert await said(here, second, bob, now + 7)
         assert await said(here, {"id": str(ada.id)}, bob, now) is None
         assert await unread(ada) == [(first["id"], 1), (second["id"], 1)]
         assert await unread(bob) == [(first["id"], 1), (second["id"], 0)]

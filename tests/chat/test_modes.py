@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 
-from adapters.sql.chat.rounds import ROUNDS
+from adapters.sql.chat.rounds import ROUNDS, SqlRounds
 from adapters.sql.jobs_tables import SCHEDULES
 from adapters.sql.units import sql_of
 from chat import mode as rules
@@ -145,6 +145,9 @@ async def test_a_round_that_nobody_settles_ends_and_everybody_hears_of_it(tmp_pa
         # Its time is over before anybody has noticed.
         assert await state(bob, made, late) == "expired"
         assert (await answer(bob, made, late)).code == "round_over"
+        now = here.platform.clock.now()
+        found = await here.platform.database.units.read(lambda unit: SqlRounds().overdue(unit, now=now, most=9))
+        assert [str(asked.id) for asked in found] == [late]
         async with listening(here, bob) as heard:
             await here.platform.jobs.queue.enqueue([NewJob(END_ROUNDS_JOB, b"")])
             told = await heard.until("mode_proposal_ended")
@@ -169,6 +172,8 @@ async def test_a_round_that_nobody_settles_ends_and_everybody_hears_of_it(tmp_pa
         async with listening(here, ada) as heard:
             assert await propose(bob, other) != in_time
             assert (await heard.until("mode_proposal_ended"))["proposal_id"] == in_time
+        ended = ("system", "mode_proposal_ended", {"proposal": in_time, "state": "expired"})
+        assert ended in await audited(here, other)
         await end_overdue(here)
         assert [item["state"] for item in (await ada.get(at(other, "/mode/proposals"))).body["items"]] == [
             "open",
