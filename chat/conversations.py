@@ -218,7 +218,12 @@ class Conversations:
                 actor=str(person),
                 action="conversation.mode",
                 subject=str(conversation.id),
-                details={"to": conversation.mode.value, "version": "1", "way": "created"},
+                details={
+                    "to": conversation.mode.value,
+                    "version": "1",
+                    "way": "created",
+                    **conversation.features.recorded,
+                },
             )
 
     async def _admit(self, unit: Transaction, news: News, conversation: Conversation, roles: dict[UUID, Role]) -> None:

@@ -50,6 +50,11 @@ class Features:
     def is_e2ee_enabled(self) -> bool:
         return self.mode is Mode.SECURE
 
+    @property
+    def recorded(self) -> dict[str, str]:
+        """As the audit log has them."""
+        return {"ai": str(self.ai_enabled).lower(), "recording": str(self.recording_enabled).lower()}
+
 
 @dataclass(frozen=True, slots=True)
 class ModeState:

@@ -85,7 +85,7 @@ class Modes:
                 await self.withdraw(unit, news, before, by=person, members=members)
             elif features != before.features:
                 after = after.under(features)
-                await self._record(unit, person, "features", before, **_flags(features))
+                await self._record(unit, person, "features", before, **features.recorded)
             if after != before:
                 await self._store.put(unit, after)
                 news.add(members, conversation, "settings_changed", by=person, **_settings(after))
@@ -299,7 +299,7 @@ class Modes:
     ) -> Conversation:
         after = replace(found.under(features), mode_version=found.mode_version + 1)
         version, to = after.mode_version, after.mode.value
-        told = {"from": found.mode.value, "to": to, "version": str(version), **_flags(features), **details}
+        told = {"from": found.mode.value, "to": to, "version": str(version), **features.recorded, **details}
         await self._record(unit, by, "mode", found, **told)
         news.add(members, found.id, "mode_changed", mode=to, mode_version=version, by=by)
         return after
@@ -313,10 +313,6 @@ class Modes:
 
     async def _people_in(self, unit: Transaction, conversation: UUID) -> list[UUID]:
         return [member.person for member in await self._member_lists.all(unit, conversation)]
-
-
-def _flags(features: Features) -> dict[str, str]:
-    return {"ai": str(features.ai_enabled).lower(), "recording": str(features.recording_enabled).lower()}
 
 
 def _settings(conversation: Conversation) -> dict[str, object]:

@@ -67,13 +67,16 @@ async def test_a_conversation_begins_with_settings_that_can_be_true_together(tmp
             else:
                 settings = made.body["settings"]
                 assert (made.body["mode"], settings["is_e2ee_enabled"], settings["ai_enabled"]) == shown
+                begun = {"to": shown[0], "version": "1", "way": "created", "recording": "false"}
+                expected = [] if shown[1] else [(str(ada.id), "mode", {**begun, "ai": str(shown[2]).lower()})]
+                assert await audited(here, made.body) == expected
         # As a group may, a direct one may begin Intelligent, and either of the two turns it Secure.
-        begun = {"type": "direct", "participant_ids": [str(bob.id)], "mode": "intelligent"}
-        made = await ada.post("/v1/conversations", begun)
+        wanted = {"type": "direct", "participant_ids": [str(bob.id)], "mode": "intelligent"}
+        made = await ada.post("/v1/conversations", wanted)
         assert (made.status, made.body["mode"]) == (201, "intelligent")
         assert (await bob.patch(at(made.body, "/settings"), {"mode": "secure"})).status == 200
         # One that is there is not changed by asking for it.
-        found = await ada.post("/v1/conversations", begun)
+        found = await ada.post("/v1/conversations", wanted)
         assert (found.status, found.body["mode"]) == (200, "secure")
 
 
