@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from chat.departure import Departure
-from chat.doors import require_reachable
+from chat.doors import unavailable
 from chat.membership import Action, require
 from chat.news import News, Newsroom
 from chat.ports import Audit, BanStore, ConversationStore, MemberLists, Reach
@@ -56,10 +56,10 @@ class Bans:
         async def work(unit: Transaction, news: News) -> None:
             seat = await seat_for(self._store, unit, conversation, person, Action.REMOVE)
             subject = await self._member_lists.get(unit, conversation, other)
-            if subject is None:
-                await require_reachable(self._people, unit, person, frozenset({other}))
-            else:
+            if subject is not None:
                 require(seat.member.role, Action.REMOVE, subject.role)
+            elif not await self._people.visible(unit, person, other):
+                raise unavailable(frozenset({other}))
             if await self._bans.add(unit, ban, most=MOST_BANS):
                 await self._record(unit, person, "ban", conversation, other)
             if subject is not None:

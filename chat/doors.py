@@ -45,11 +45,15 @@ async def require_reachable(people: Reach, unit: Transaction, person: UUID, othe
     blocked whoever asks. ``person`` may be among ``others``: their account can have ended since they asked."""
     missing = others - await people.reachable(unit, person, others)
     if missing:
-        raise Unprocessable(
-            "Some of these people cannot be reached by you.",
-            code="participant_unavailable",
-            fields=_naming(missing, "cannot be reached by you"),
-        )
+        raise unavailable(missing)
+
+
+def unavailable(people: frozenset[UUID]) -> Unprocessable:
+    return Unprocessable(
+        "Some of these people cannot be reached by you.",
+        code="participant_unavailable",
+        fields=_naming(people, "cannot be reached by you"),
+    )
 
 
 def _naming(people: frozenset[UUID], why: str) -> list[FieldError]:

@@ -194,6 +194,10 @@ class Reach(Protocol):
         """Those of ``others`` who have blocked ``person``, or whom ``person`` has blocked."""
         ...
 
+    async def visible(self, unit: Transaction, person: UUID, other: UUID) -> bool:
+        """Whether ``other`` is there, disabled or not, and has not blocked ``person``."""
+        ...
+
 
 class Audit(Protocol):
     async def record(

@@ -23,5 +23,10 @@ class Reachability:
         active = frozenset(other for other, account in found.items() if account.state is State.ACTIVE)
         return active - await self.blocked(unit, person, active)
 
+    async def visible(self, unit: Transaction, person: UUID, other: UUID) -> bool:
+        found = await self._accounts.get(unit, other)
+        there = found is not None and found.state is not State.ERASING
+        return there and not await self._blocks.by(unit, other, person)
+
     async def blocked(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> frozenset[UUID]:
         return await self._blocks.between(unit, person, others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select
@@ -85,6 +85,8 @@ async def test_whoever_may_put_out_may_ban_those_below_and_those_who_are_not_the
         assert (await banned(eve, dan)).status == 404
         # Of somebody who is not there, and does not want to be there for whoever asks, nothing is told.
         assert (await banned(bob, fay)).code == "participant_unavailable"
+        assert (await bob.put(at(made, f"/bans/{uuid4()}"))).code == "participant_unavailable"
+        await bob.post(f"/v1/users/{eve.id}/block")
         for other in (cleo, eve, eve):
             assert (await banned(bob, other)).status == 204
         monkeypatch.setattr(bans, "MOST_BANS", 2)

@@ -116,7 +116,7 @@ async def test_nobody_is_brought_together_with_whom_they_blocked(tmp_path: Path)
 async def test_public_groups_are_found_by_words_and_joined_by_anybody(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob = await here.people("ada", "bob")
-        tea = await group(ada, title="Café Zürich", description="100% tea_time", is_public=True)
+        tea = await group(ada, title="Café Zürich", description="100% tea_time and/or", is_public=True)
         await group(ada, title="Café, closed")
 
         async def found(words: str) -> list[str]:
@@ -124,7 +124,7 @@ async def test_public_groups_are_found_by_words_and_joined_by_anybody(tmp_path: 
             assert answer.status == 200
             return [item["id"] for item in answer.body["items"]]
 
-        for words in ("", "cafe", "ZURICH", "tea cafe", "100%25", "a_t"):
+        for words in ("", "cafe", "ZURICH", "tea cafe", "100%25", "a_t", "and/or"):
             assert await found(words) == [tea["id"]], words
         for words in ("100_", "%25%25", "coffee", "cafe coffee"):
             assert await found(words) == [], words
