@@ -12,6 +12,7 @@ from adapters.sql.sqlite import BUSY_SECONDS
 from kernel.clock import Clock
 from kernel.errors import DependencyUnavailable
 
+_LOCKED: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # Readers end within the timeout of a unit of work; they are waited for.
 ATTEMPTS: Final = 40
 PAUSE_SECONDS: Final = 0.25
@@ -35,7 +36,7 @@ class Scrubber:
         self._free_at = clock.monotonic()
 
     async def scrub(self) -> None:
-        """Raises DependencyUnavailable when somebody keeps reading what was, or writing."""
+        """Raises DependencyUnavailable when somebody keeps reading what was, or writing; or when the disk is full."""
         wanted = self._begun + 1
         async with self._one_at_a_time:
             if self._done >= wanted:
@@ -58,12 +59,14 @@ class Scrubber:
 
 def _scrubbed(database: Path) -> bool:
     with closing(sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-        # Or a copy of everything would lie in a temporary file for a moment.
-        connection.execute("PRAGMA temp_store=MEMORY")
         try:
+            # Or a copy of everything would lie in a temporary file for a moment.
+            connection.execute("PRAGMA temp_store=MEMORY")
             if database.stat().st_size <= REWRITTEN_BYTES:
                 connection.execute("VACUUM")
             [busy, _, _] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.OperationalError:  # locked by whoever writes now
-            return False
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in _LOCKED:
+                return False
+            raise DependencyUnavailable("database", f"its file cannot be written anew: {error}") from error
     return not busy

@@ -98,6 +98,32 @@ async def test_who_reads_an_old_state_is_waited_for_and_then_named(
         assert traces(tmp_path) == 0
 
 
+async def test_a_writer_is_waited_for_and_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scrubbing, "PAUSE_SECONDS", 0.01)
+    async with opened(settings_for(""), tmp_path) as database:
+        await create_notes(database)
+        with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.create_task(scrubber(tmp_path).scrub())
+            await asyncio.sleep(0.4)
+            assert not waiting.done()
+            writer.execute("ROLLBACK")
+            await waiting
+
+    class Full:
+        def execute(self, _statement: str) -> None:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: Full())
+    with pytest.raises(DependencyUnavailable, match="disk is full"):
+        await scrubber(tmp_path).scrub()
+
+
 async def test_however_many_ask_at_once_it_is_done_twice_and_writers_have_time_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
