@@ -28,7 +28,7 @@ SHORT_LIVED: Final[Mapping[str, str]] = {
     "identity:failed:account:": "By a hash of the address that failed to sign in. Failures and the lock go; "
     "how often it was locked is counted for a day.",
     "identity:failed:address:": "By a hash of the network address that sign-ins failed from, for a day; no account.",
-    "identity:bundles:": "By a hash of a person, or of two: how often their keys were asked for, for an hour.",
+    "identity:bundles:": "By a hash of a person, a device or two people: how often keys were asked for, for an hour.",
     "identity:ticket:": "By a hash of the ticket; it says whose it is, for 30 seconds.",
 }
 OBJECTS: Final[Mapping[str, str]] = {

@@ -33,6 +33,8 @@ MAX_ONE_TIME_KEYS: Final = 200
 MAX_KEYS_A_REQUEST: Final = 100
 # The owner is told when a device comes to have fewer than this.
 LOW_STOCK: Final = 10
+# And again while it has none and others go without.
+EMPTY_TOLD_EVERY: Final = 3600.0
 # Of those that were handed out, for each device.
 MAX_REMEMBERED: Final = 5000
 # Bundles with one-time keys: enough for each device of an asker to begin anew, far too few to use up a stock. And those
@@ -321,10 +323,20 @@ class KeyDirectory:
 
     async def _tell_of_low_stock(self, owner: UUID, found: Sequence[StockedDevice]) -> None:
         for stocked in found:
+            device_id = stocked.device.device_id
             # One at a time goes out, so each way down passes through this number once.
-            if stocked.one_time_key is not None and stocked.remaining == LOW_STOCK - 1:
-                data = {"device_id": stocked.device.device_id, "remaining": stocked.remaining}
+            fell = stocked.one_time_key is not None and stocked.remaining == LOW_STOCK - 1
+            if fell or (stocked.one_time_key is None and await self._is_first_without(owner, device_id)):
+                data = {"device_id": device_id, "remaining": stocked.remaining}
                 await self._announcer.to([owner], "keys_low", data)
+
+    async def _is_first_without(self, owner: UUID, device_id: str) -> bool:
+        """Whether nobody else went without a key of this device lately."""
+        key = _bundles_key(owner.bytes + device_id.encode())
+        try:
+            return await self._counters.increment(key, ttl=EMPTY_TOLD_EVERY) == 1
+        except (DependencyUnavailable, Overloaded):
+            return False
 
     async def _look(self, unit: Transaction, asker: UUID, target: UUID) -> Sequence[StockedDevice]:
         found = await self._bundles.look(unit, asker, target)

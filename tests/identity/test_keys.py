@@ -131,7 +131,7 @@ async def test_neither_one_asker_nor_many_together_use_up_a_stock(
         await left(ada, phone, remaining=17)
 
 
-async def test_the_owner_is_told_once_when_a_stock_falls_under_ten_and_again_after_it_was_filled(
+async def test_the_owner_is_told_once_when_a_stock_falls_under_ten_again_after_it_was_filled_and_when_it_is_empty(
     tmp_path: Path,
 ) -> None:
     async with world(tmp_path) as here:
@@ -154,6 +154,12 @@ async def test_the_owner_is_told_once_when_a_stock_falls_under_ten_and_again_aft
             await left(ada, phone, remaining=9)
             assert await next_of(events, besides="key_changed") == low
             await eve.get(f"/v1/keys/{ada.id}")
+            # Who goes without is told of too, however many they are.
+            await ada.post("/v1/keys/upload", Device("empty").body())
+            for asker in (bob, eve, bob):
+                await asker.get(f"/v1/keys/{ada.id}")
+            empty = {"type": "keys_low", "data": {"device_id": "empty", "remaining": 0}}
+            assert await next_of(events, besides="key_changed") == empty
             await here.platform.bus.publish(channel_of(ada.id), b'{"type": "nothing more"}')
             assert await next_of(events, besides="key_changed") == {"type": "nothing more"}
 
