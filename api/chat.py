@@ -59,7 +59,7 @@ def open_chats(platform: Platform, people: People) -> Chats:
         ids=ids,
         clock=clock,
     )
-    departure = Departure(ending=ending, members=members, member_lists=members, modes=modes, audit=audit)
+    departure = Departure(ending=ending, members=members, member_lists=members, people=reach, modes=modes, audit=audit)
     coming_and_going = Members(
         units=units,
         newsroom=newsroom,

@@ -7,18 +7,26 @@ from chat.membership import Member, Role, successor
 from chat.modes import Modes
 from chat.news import News
 from chat.pictures import Ending
-from chat.ports import Audit, MemberLists, MemberStore
+from chat.ports import Audit, MemberLists, MemberStore, Reach
 from chat.records import Conversation
 from kernel.units import Transaction
 
 
 class Departure:
     def __init__(
-        self, *, ending: Ending, members: MemberStore, member_lists: MemberLists, modes: Modes, audit: Audit
+        self,
+        *,
+        ending: Ending,
+        members: MemberStore,
+        member_lists: MemberLists,
+        people: Reach,
+        modes: Modes,
+        audit: Audit,
     ) -> None:
         self._ending = ending
         self._members = members
         self._member_lists = member_lists
+        self._people = people
         self._modes = modes
         self._audit = audit
 
@@ -60,7 +68,7 @@ class Departure:
         news.add([*people, member.person], conversation.id, change, user_id=member.person, by=by.person, **told)
         if not left:
             await self._ending.end(unit, conversation.id)
-        heir = successor(left) if member.role is Role.OWNER else None
+        heir = await self._heir(unit, left) if member.role is Role.OWNER else None
         if heir is not None:
             await self._members.set_role(unit, conversation.id, heir.person, Role.OWNER)
             await self._audit.record(
@@ -72,3 +80,8 @@ class Departure:
             )
             news.add(people, conversation.id, "owner_changed", user_id=heir.person, by=member.person)
         return left
+
+    async def _heir(self, unit: Transaction, left: list[Member]) -> Member | None:
+        """Somebody who can act as an owner, where there is anybody."""
+        active = await self._people.active(unit, frozenset(member.person for member in left))
+        return successor([member for member in left if member.person in active]) or successor(left)

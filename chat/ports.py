@@ -190,6 +190,10 @@ class Reach(Protocol):
         """Those of ``others`` who are there, active, and not blocked by ``person`` nor blocking them."""
         ...
 
+    async def active(self, unit: Transaction, people: frozenset[UUID]) -> frozenset[UUID]:
+        """Those of ``people`` who are there and not disabled."""
+        ...
+
     async def blocked(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> frozenset[UUID]:
         """Those of ``others`` who have blocked ``person``, or whom ``person`` has blocked."""
         ...

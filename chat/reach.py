@@ -17,11 +17,12 @@ class Reachability:
         self._blocks = blocks
 
     async def reachable(self, unit: Transaction, person: UUID, others: frozenset[UUID]) -> frozenset[UUID]:
-        if not others:
-            return frozenset()
-        found = await self._accounts.many(unit, others)
-        active = frozenset(other for other, account in found.items() if account.state is State.ACTIVE)
+        active = await self.active(unit, others)
         return active - await self.blocked(unit, person, active)
+
+    async def active(self, unit: Transaction, people: frozenset[UUID]) -> frozenset[UUID]:
+        found = await self._accounts.many(unit, people)
+        return frozenset(person for person, account in found.items() if account.state is State.ACTIVE)
 
     async def visible(self, unit: Transaction, person: UUID, other: UUID) -> bool:
         found = await self._accounts.get(unit, other)

@@ -217,9 +217,11 @@ async def test_who_joins_is_asked_who_leaves_is_not_and_putting_somebody_out_end
 
 async def test_nobody_consents_for_a_disabled_account_and_the_erased_are_not_asked(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        root, ada, bob, cleo = await here.admin("root.one"), *await here.people("ada", "bob", "cleo")
-        made, theirs = await group(ada, bob, cleo), await group(cleo, ada, bob)
+        root, ada, bob, cleo, dan = await here.admin("root.one"), *await here.people("ada", "bob", "cleo", "dan")
+        made, theirs = await group(ada, bob, cleo), await group(cleo, ada, bob, dan)
+        await cleo.patch(at(theirs, f"/participants/{dan.id}"), {"role": "admin"})
         hers = await propose(cleo, theirs)
+        assert (await root.patch(f"/v1/admin/users/{dan.id}", {"state": "disabled"})).status == 200
         assert (await root.patch(f"/v1/admin/users/{cleo.id}", {"state": "disabled"})).status == 200
         proposal = await propose(ada, made)
         assert (await answer(bob, made, proposal)).body["state"] == "open"
@@ -229,7 +231,8 @@ async def test_nobody_consents_for_a_disabled_account_and_the_erased_are_not_ask
             await heard.until("mode_changed")
             await heard.until("owner_changed")
         assert await mode(ada, made) == ("intelligent", 2)
-        # What they had asked for themselves went with them.
+        # What they had asked for themselves went with them, and their group to somebody who can act.
+        assert (await ada.get(at(theirs))).body["role"] == "owner"
         assert await state(bob, theirs, hers) == "withdrawn"
         assert await mode(bob, theirs) == ("secure", 1)
 
