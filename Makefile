@@ -33,9 +33,14 @@ run: ## start the server (HOST, PORT, MEDIA_PORT, DATA_DIR); installs what is mi
 	@exec $(BIN)/secureconnect serve
 
 .PHONY: test
-# The fast tests come first, spread over four processes; what needs a service or the machine to itself comes after them,
-# one test at a time in one of the four (tests/turns.py).
+# Four processes, one of which has the tests that need a service and, at the end, those that need the machine to
+# themselves (tests/turns.py).
 test: environment ## the whole suite, real services included
+	@$(PYTEST) -m "not soak" --numprocesses=4 --dist=loadscope $(ARGS)
+
+.PHONY: coverage
+# A third of the time of everything goes into counting lines, so it is not part of every run.
+coverage: environment ## the whole suite, and which lines it has seen
 	@$(PYTEST) -m "not soak" --numprocesses=4 --dist=loadscope --cov --cov-report=term $(ARGS)
 
 .PHONY: test-fast

@@ -36,6 +36,8 @@ PORTS = range(20_000, 32_000)
 
 NOBODY = "nobody"
 STOP_TIMEOUT = 10.0
+# At the end of a session nothing of theirs is needed any more: whoever takes longer to go is killed.
+GRACE = 1.0
 OWNER = "owner"
 DIRECTORY_PREFIX = "secureconnect-servers-"
 
@@ -283,7 +285,7 @@ class Service(ABC):
         self.resume()
         self._process.send_signal(self.stop_signal)
         try:
-            self._process.wait(STOP_TIMEOUT)
+            self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
             self.kill()
 
