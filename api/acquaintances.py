@@ -42,7 +42,13 @@ def acquaintances(platform: Platform, accounts: AccountStore, announcer: Announc
             clock=clock,
         ),
         blocks=Blocks(units=units, store=blocks, friends=friends, accounts=accounts, announcer=announcer, clock=clock),
-        search=Search(units=units, store=SqlSearch(), lists=lists),
+        search=Search(
+            units=units,
+            store=SqlSearch(),
+            lists=lists,
+            clock=clock,
+            require_verified_email=platform.settings.identity.require_verified_email,
+        ),
         avatars=Avatars(
             units=units,
             accounts=accounts,

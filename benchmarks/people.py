@@ -121,7 +121,7 @@ def looks(viewer: UUID) -> dict[str, Look]:
         "six letters": words("a b d f g k"),
         "a username": words("maria.77"),
         "nobody": words("nobodyatall"),
-        "an address": lambda unit: search.by_email(unit, viewer, "5001@example.org"),
+        "an address": lambda unit: search.by_email(unit, viewer, "5001@example.org", unconfirmed_since=0.0),
         "suggestions": lambda unit: lists.suggested(unit, viewer, before=None, limit=PAGE + 1),
     }
 

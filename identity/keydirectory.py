@@ -37,9 +37,10 @@ LOW_STOCK: Final = 10
 EMPTY_TOLD_EVERY: Final = 3600.0
 # Of those that were handed out, for each device.
 MAX_REMEMBERED: Final = 5000
-# Bundles with one-time keys: enough for each device of an asker to begin anew, far too few to use up a stock. And those
-# of one person to all askers, so that however many of them there are, devices do not spend the day making keys.
-BUNDLES_FOR_AN_ASKER: Final = 10
+# Bundles with one-time keys: enough for each device of an asker to begin anew several times over, too few to use up a
+# stock. And those of one person to all askers, so that however many of them there are, devices do not spend the day
+# making keys.
+BUNDLES_FOR_AN_ASKER: Final = 100
 BUNDLES_OF_A_PERSON: Final = 1000
 BUNDLES_WITHIN_SECONDS: Final = 3600.0
 # A message to a signed key that was replaced may still be on its way: its owner keeps the private half this long, and

@@ -14,7 +14,9 @@ from identity import names
 from identity.accounts import Account
 from identity.befriending import Acquaintance, FriendLists
 from identity.friends import Standing
+from identity.onetime import LIFETIMES, Purpose
 from identity.words import MAX_WORD, words_of
+from kernel.clock import Clock
 from kernel.cursors import Page, decode_cursor, encode_cursor
 from kernel.errors import Unprocessable
 from kernel.units import Transaction, UnitsOfWork
@@ -52,16 +54,24 @@ class SearchStore(Protocol):
         """In the order of the words that the leading one was found in, from behind the position ``after``."""
         ...
 
-    async def by_email(self, unit: Transaction, viewer: UUID, email: str) -> Account | None:
-        """Only whoever has proved that the address is theirs: anybody can register with somebody else's."""
+    async def by_email(
+        self, unit: Transaction, viewer: UUID, email: str, *, unconfirmed_since: float
+    ) -> Account | None:
+        """Whoever has confirmed the address, or registered with it after ``unconfirmed_since``."""
         ...
 
 
 class Search:
-    def __init__(self, *, units: UnitsOfWork, store: SearchStore, lists: FriendLists) -> None:
+    def __init__(
+        self, *, units: UnitsOfWork, store: SearchStore, lists: FriendLists, clock: Clock, require_verified_email: bool
+    ) -> None:
         self._units = units
         self._store = store
         self._lists = lists
+        self._clock = clock
+        # Anybody can register with the address of somebody else. They are believed for as long as the mail that asks
+        # them to confirm it is good, and not at all where nothing goes on before that.
+        self._believed = 0.0 if require_verified_email else LIFETIMES[Purpose.VERIFY_EMAIL]
 
     async def find(self, viewer: UUID, text: str, *, cursor: str | None, limit: int) -> Page[Acquaintance]:
         """Raises Malformed ``bad_cursor``."""
@@ -86,7 +96,8 @@ class Search:
             address = names.email(text)
         except Unprocessable:
             return []
-        account = await self._store.by_email(unit, viewer, address)
+        since = self._clock.now() - self._believed
+        account = await self._store.by_email(unit, viewer, address, unconfirmed_since=since)
         return [] if account is None else [Found("", account)]
 
     async def _known(self, unit: Transaction, viewer: UUID, people: Sequence[Account]) -> list[Acquaintance]:

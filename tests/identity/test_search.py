@@ -7,14 +7,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import update
 
-from adapters.sql.identity.accounts import SqlAccounts
-from config.sections import Limits
+from adapters.sql.identity.accounts import ACCOUNTS, SqlAccounts
+from adapters.sql.units import sql_of
+from config.sections import Identity, Limits
 from identity.accounts import State
 from identity.names import MAX_EMAIL
 from kernel.units import Transaction
 from tests.identity.crowds import become_friends, crowd, statements
-from tests.worlds import Caller, Person, World, world
+from tests.worlds import PASSWORD, Caller, Person, World, world
 
 
 async def found(who: Caller, text: str, more: str = "") -> list[str]:
@@ -86,9 +88,33 @@ async def confirmed(here: World, *people: Person) -> None:
         assert (await here.stranger.post("/v1/auth/verify-email", {"token": secret})).status == 200
 
 
-async def test_the_whole_address_finds_whoever_has_confirmed_it(tmp_path: Path) -> None:
+async def grown_older(here: World, *people: Person) -> None:
+    """As if they had registered a day ago, a little more."""
+    older = update(ACCOUNTS).where(ACCOUNTS.c.id.in_([person.id for person in people]))
+    older = older.values(created_at=ACCOUNTS.c.created_at - 86_500.0)
+    await here.platform.database.units.write(lambda unit: sql_of(unit).connection.execute(older))
+
+
+async def test_where_addresses_have_to_be_confirmed_only_those_find_anybody(tmp_path: Path) -> None:
+    async with world(tmp_path, identity=Identity(require_verified_email=True)) as here:
+        people = []
+        for name in ("ada", "bob"):
+            body = {"email": f"{name}@example.org", "username": name, "password": PASSWORD}
+            assert (await here.stranger.post("/v1/auth/register", body)).status == 201
+            people.append(Person(here.session, email=body["email"]))
+        ada, bob = people
+        await confirmed(here, ada)
+        assert (await ada.sign_in()).status == 200
+        assert await found(ada, bob.email) == []
+        await confirmed(here, bob)
+        assert len(await found(ada, bob.email)) == 1
+
+
+async def test_the_whole_address_finds_whoever_has_confirmed_it_or_is_new(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         ada, bob, impostor = await here.people("ada", "bob", "impostor")
+        assert await found(ada, "bob@example.org") == ["Bob"], "he may still confirm it"
+        await grown_older(here, ada, bob, impostor)
         assert await found(ada, "bob@example.org") == []
         await confirmed(here, ada, bob)
         assert await found(ada, "bob@example.org") == ["Bob"]

@@ -36,10 +36,11 @@ class SqlSearch:
         rows = await sql_of(unit).connection.execute(found)
         return [Found(row.found_by, account_of(row)) for row in rows]
 
-    async def by_email(self, unit: Transaction, viewer: UUID, email: str) -> Account | None:
-        found = select(ACCOUNTS).where(
-            _a.email == email, _a.email_verified_at.is_not(None), _a.searchable, _shown_to(viewer)
-        )
+    async def by_email(
+        self, unit: Transaction, viewer: UUID, email: str, *, unconfirmed_since: float
+    ) -> Account | None:
+        theirs = or_(_a.email_verified_at.is_not(None), _a.created_at > unconfirmed_since)
+        found = select(ACCOUNTS).where(_a.email == email, theirs, _a.searchable, _shown_to(viewer))
         row = (await sql_of(unit).connection.execute(found)).first()
         return None if row is None else account_of(row)
 

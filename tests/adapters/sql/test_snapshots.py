@@ -190,7 +190,7 @@ async def tour_of_the_acquaintances(database: Database) -> None:
         await blocks.remove(unit, ada, bob)
         await search.by_words(unit, ada, Question(["one"], "one"), after=None, limit=10)
         await search.by_words(unit, ada, Question(["one", "two"], "one two"), after=("one", bob), limit=10)
-        await search.by_email(unit, ada, "bob@example.org")
+        await search.by_email(unit, ada, "bob@example.org", unconfirmed_since=1.0)
 
     await database.units.write(visit)
 

@@ -575,21 +575,21 @@ WHERE befriended.other = accounts.id AND befriended.accepted))) ORDER BY search_
 -- statement: sqlite
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE accounts.email = ? AND accounts.email_verified_at IS NOT NULL AND accounts.searchable = 1 AND accounts.state = ? AND accounts.id != ? AND NOT (EXISTS (SELECT *
+WHERE accounts.email = ? AND (accounts.email_verified_at IS NOT NULL OR accounts.created_at > ?) AND accounts.searchable = 1 AND accounts.state = ? AND accounts.id != ? AND NOT (EXISTS (SELECT *
 FROM blocks AS block
 WHERE block.blocker = ? AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = ?))
 
 -- statement: postgresql
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE accounts.email = $1::VARCHAR COLLATE "C" AND accounts.email_verified_at IS NOT NULL AND accounts.searchable AND accounts.state = $2::VARCHAR COLLATE "C" AND accounts.id != $3::UUID AND NOT (EXISTS (SELECT *
+WHERE accounts.email = $1::VARCHAR COLLATE "C" AND (accounts.email_verified_at IS NOT NULL OR accounts.created_at > $2::BIGINT) AND accounts.searchable AND accounts.state = $3::VARCHAR COLLATE "C" AND accounts.id != $4::UUID AND NOT (EXISTS (SELECT *
 FROM blocks AS block
-WHERE block.blocker = $4::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $5::UUID))
+WHERE block.blocker = $5::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $6::UUID))
 
 -- statement: cockroachdb
 SELECT accounts.id, accounts.email, accounts.username, accounts.skeleton, accounts.display_name, accounts.password_hash, accounts.created_at, accounts.password_changed_at, accounts.email_verified_at, accounts.roles, accounts.state, accounts.searchable, accounts.avatar, accounts.status_text, accounts.visibility
 FROM accounts
-WHERE accounts.email = $1::VARCHAR AND accounts.email_verified_at IS NOT NULL AND accounts.searchable AND accounts.state = $2::VARCHAR AND accounts.id != $3::UUID AND NOT (EXISTS (SELECT *
+WHERE accounts.email = $1::VARCHAR AND (accounts.email_verified_at IS NOT NULL OR accounts.created_at > $2::BIGINT) AND accounts.searchable AND accounts.state = $3::VARCHAR AND accounts.id != $4::UUID AND NOT (EXISTS (SELECT *
 FROM blocks AS block
-WHERE block.blocker = $4::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $5::UUID))
+WHERE block.blocker = $5::UUID AND block.blocked = accounts.id OR block.blocker = accounts.id AND block.blocked = $6::UUID))
 
