@@ -78,14 +78,16 @@ def username(text: str) -> str:
     """As it is shown: composed, in lower case. Raises Unprocessable ``invalid_username``."""
     name = _folded(text)
     if not MIN_USERNAME <= len(name) <= MAX_USERNAME:
-        raise _invalid("username", f"has {MIN_USERNAME} to {MAX_USERNAME} characters")
+        raise _invalid("username", f"needs {MIN_USERNAME} to {MAX_USERNAME} characters")
     if not _USERNAME.fullmatch(name) or _REPEATED_MARKS.search(name) or not _UNSEEN.isdisjoint(name):
-        raise _invalid("username", "has letters and digits, and single dots, hyphens or underscores between them")
+        raise _invalid(
+            "username", "may have letters and digits only, and single dots, hyphens or underscores between them"
+        )
     letters = [char for char in name if char not in _PLAIN]
     if any(not char.isalpha() for char in letters):
-        raise _invalid("username", "has digits from 0 to 9 only")
+        raise _invalid("username", "may have digits from 0 to 9 only")
     if not letters:
-        raise _invalid("username", "has at least one letter")
+        raise _invalid("username", "needs at least one letter")
     scripts = {_script(char) for char in letters}
     if len(scripts) > 1:
         raise _invalid("username", "mixes letters of several scripts, which can be mistaken for one another")
@@ -145,7 +147,7 @@ def display_name(text: str) -> str:
         raise _invalid("display_name", "holds characters that cannot be seen")
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_DISPLAY_NAME or not any(unicodedata.category(char)[0] in "LNPS" for char in name):
-        raise _invalid("display_name", f"has 1 to {MAX_DISPLAY_NAME} characters that can be seen")
+        raise _invalid("display_name", f"needs 1 to {MAX_DISPLAY_NAME} characters that can be seen")
     return name
 
 

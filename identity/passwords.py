@@ -63,7 +63,7 @@ def require_acceptable(password: str, *, beside: tuple[str, ...] = ()) -> None:
     """Raises Unprocessable ``weak_password``. ``beside`` are the username and the like, which nobody has to guess."""
     folded = password.casefold()
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise _weak(f"has {MIN_LENGTH} to {MAX_LENGTH} characters")
+        raise _weak(f"needs {MIN_LENGTH} to {MAX_LENGTH} characters")
     if folded in _COMMON or len(set(folded)) < 4:
         raise _weak("is one of the first that anybody tries")
     if any(len(word) > 3 and word.casefold() in folded and len(folded) < len(word) + 6 for word in beside):

@@ -48,9 +48,9 @@ def status_text(text: str) -> str | None:
     """One line; None for an empty one. Raises Unprocessable ``invalid_status_text``."""
     line = unicodedata.normalize("NFC", text).strip()
     if len(line) > MAX_STATUS_TEXT or _UNREADABLE.search(line):
-        message = f"is one line of at most {MAX_STATUS_TEXT} characters"
+        message = f"needs to be one line of at most {MAX_STATUS_TEXT} characters"
         raise Unprocessable(
-            f"This status text is not one: it {message}.",
+            f"This status text {message}.",
             code="invalid_status_text",
             fields=[FieldError("status_text", message)],
         )
