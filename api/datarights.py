@@ -16,6 +16,7 @@ from adapters.sql.identity.admin import SqlAdmin
 from adapters.sql.identity.datarights_stores import SqlErasures, SqlExports
 from adapters.sql.identity.datarights_texts import Addresses, AuditDetails, WaitingJobs
 from adapters.sql.scrubbing import Scrubber
+from adapters.sql.sfu import datarights as room_tables
 from adapters.sql.sqlite import FILE_NAME
 from api.chat import Chats
 from api.people import People
@@ -121,6 +122,7 @@ def data_map(platform: Platform, people: People, chats: Chats, pseudonyms: Pseud
         parts=[
             Leaving(units=units, places=SqlPlaces(), conversations=chats.conversations, members=chats.members),
             *chat_tables.personal(),
+            *room_tables.personal(),
             *_things(platform, people, pseudonyms),
             *tables.before_the_account(pseudonyms.of),
             tables.the_account(),

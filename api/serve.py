@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from adapters.sql.sfu.rooms import SqlRooms
 from api.app import RESOURCES, Ground, build_application, project_version
 from api.chat import Chats, open_chats
 from api.datarights import DataRights, data_rights
@@ -43,6 +44,7 @@ from api.resources import (
     plans,
     presence,
     profiles,
+    rooms,
     search,
     second_factor,
     users,
@@ -62,6 +64,7 @@ from kernel.jobrunner import Handler
 from kernel.mailqueue import MAIL_JOB, MailDelivery
 from kernel.metrics import Metrics
 from kernel.tracing import NoTracing, Tracing
+from sfu.rooms import Rooms
 
 _log = structlog.stdlib.get_logger("api.serve")
 
@@ -248,11 +251,16 @@ def _resources(platform: Platform, people: People, chats: Chats, clock: Clock) -
         participants.resource(chats),
         bans.resource(chats),
         mode_proposals.resource(chats),
+        rooms.resource(_rooms(platform), people.room_tokens),
     ]
     found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]
     if platform.objects.signs_own_urls:
         found.append(objects.resource(platform.objects, derive_key(platform.secret, OBJECT_URLS), clock))
     return found
+
+
+def _rooms(platform: Platform) -> Rooms:
+    return Rooms(units=platform.database.units, store=SqlRooms(), ids=platform.ids, clock=platform.clock)
 
 
 def _ground(platform: Platform, lifecycle: Lifecycle, access_log: AccessLog | None) -> Ground:

@@ -45,6 +45,7 @@ async def lived(here: World) -> Life:
     await _keys(zebulon, friend)
     await _administration(zebulon, admin, friend)
     await _conversations(zebulon, friend, suitor)
+    await _rooms(zebulon)
     authenticator = await _sign_ins(here, zebulon)
     await _export(zebulon)
     sessions = (await _did(zebulon, "GET", "/v1/auth/sessions"))["items"]
@@ -168,6 +169,16 @@ async def _conversations(zebulon: Person, friend: Person, suitor: Person) -> Non
 
 def _group(people: list[str], **more: object) -> dict[str, object]:
     return {"type": "group", "participant_ids": people, **more}
+
+
+async def _rooms(zebulon: Person) -> None:
+    room = (await _did(zebulon, "POST", "/v1/rooms", {"name": "Consulting hours", "metadata": zebulon.email}))["id"]
+    gone = (await _did(zebulon, "POST", "/v1/rooms", {"name": "Gone"}))["id"]
+    await _did(zebulon, "DELETE", f"/v1/rooms/{gone}")
+    await _did(zebulon, "GET", "/v1/rooms")
+    await _did(zebulon, "GET", f"/v1/rooms/{room}")
+    invited = {"identity": str(zebulon.id), "name": zebulon.username, "grants": {"join": True}}
+    await _did(zebulon, "POST", f"/v1/rooms/{room}/tokens", invited)
 
 
 async def _sign_ins(here: World, zebulon: Person) -> Authenticator:

@@ -120,6 +120,11 @@ _TABLE: Final[Mapping[str, str]] = {
         GET    /v1/conversations/{id}/mode/proposals                        default
         GET    /v1/conversations/{id}/mode/proposals/{proposal_id}          default
         POST   /v1/conversations/{id}/mode/proposals/{proposal_id}/consent  default
+        POST   /v1/rooms                                                    default  rooms:write
+        GET    /v1/rooms                                                    default  rooms:read
+        GET    /v1/rooms/{id}                                               default  rooms:read
+        DELETE /v1/rooms/{id}                                               default  rooms:write
+        POST   /v1/rooms/{id}/tokens                                        default  tokens:mint
     """,
     "admin": """
         GET    /v1/admin/users                                              default  users:read

@@ -35,6 +35,7 @@ from adapters.sql.identity.second_factor import SqlFactors, SqlRecoveryCodes
 from adapters.sql.messagelog import SqlMessageLog
 from adapters.sql.metadata import metadata
 from adapters.sql.migrate import upgrade
+from adapters.sql.sfu.rooms import SqlRooms
 from identity.blocks import Block
 from identity.friends import Friendship, Standing
 from identity.keychanges import ChangeKind, KeyChange
@@ -46,6 +47,7 @@ from kernel.clock import SystemClock
 from kernel.ids import IdGenerator
 from kernel.messagelog import LogEntry
 from kernel.units import Transaction
+from sfu.rooms import Plan, Room
 from tests.adapters.sql.relational import opened, settings_for
 from tests.adapters.sql.tour_of_accounts import tour_of_the_accounts
 from tests.adapters.sql.tour_of_administration import tour_of_administration
@@ -128,6 +130,22 @@ async def tour_of_the_upgrade_lease(database: Database) -> None:
         await database.units.write(lambda unit: unit.connection.execute(migrate._renew(holder, 0.0)))
 
 
+async def tour_of_the_rooms(database: Database) -> None:
+    rooms, owner = SqlRooms(), UUID(int=1)
+    room = Room(UUID(int=2), owner, Plan("Stand-up"), 0.0)
+
+    async def visit(unit: Transaction) -> None:
+        await rooms.add(unit, room)
+        await rooms.get(unit, room.id)
+        for whose in (owner, None):
+            await rooms.count(unit, whose)
+            await rooms.page(unit, whose, before=None, most=10)
+        await rooms.page(unit, owner, before=room.id, most=10)
+        await rooms.remove(unit, room.id)
+
+    await database.units.write(visit)
+
+
 async def tour_of_the_second_factor(database: Database) -> None:
     factors, codes, account = SqlFactors(), SqlRecoveryCodes(), UUID(int=1)
 
@@ -204,6 +222,7 @@ TOURS: Mapping[str, Callable[[Database], Awaitable[None]]] = {
     "messagelog": tour_of_the_message_log,
     "prekeys": tour_of_the_key_directory,
     "migrate": tour_of_the_upgrade_lease,
+    "rooms": tour_of_the_rooms,
     "second_factor": tour_of_the_second_factor,
 }
 

@@ -865,6 +865,51 @@ CREATE TABLE retired_signed_keys (
 	CONSTRAINT pk_retired_signed_keys PRIMARY KEY (account, device_id, key_id)
 )
 
+-- rooms: sqlite
+CREATE TABLE rooms (
+	id BLOB NOT NULL,
+	owner BLOB,
+	name TEXT NOT NULL,
+	mode TEXT NOT NULL,
+	max_participants BIGINT NOT NULL,
+	empty_timeout BIGINT NOT NULL,
+	waiting_room BOOLEAN NOT NULL,
+	metadata TEXT,
+	created_at BIGINT NOT NULL,
+	CONSTRAINT pk_rooms PRIMARY KEY (id)
+)
+
+-- rooms: postgresql
+CREATE TABLE rooms (
+	id UUID NOT NULL,
+	owner UUID,
+	name VARCHAR COLLATE "C" NOT NULL,
+	mode VARCHAR COLLATE "C" NOT NULL,
+	max_participants BIGINT NOT NULL,
+	empty_timeout BIGINT NOT NULL,
+	waiting_room BOOLEAN NOT NULL,
+	metadata VARCHAR COLLATE "C",
+	created_at BIGINT NOT NULL,
+	CONSTRAINT pk_rooms PRIMARY KEY (id)
+)
+
+-- rooms: cockroachdb
+CREATE TABLE rooms (
+	id UUID NOT NULL,
+	owner UUID,
+	name VARCHAR NOT NULL,
+	mode VARCHAR NOT NULL,
+	max_participants BIGINT NOT NULL,
+	empty_timeout BIGINT NOT NULL,
+	waiting_room BOOLEAN NOT NULL,
+	metadata VARCHAR,
+	created_at BIGINT NOT NULL,
+	CONSTRAINT pk_rooms PRIMARY KEY (id)
+)
+
+-- ix_rooms_owner_id: sqlite, postgresql, cockroachdb
+CREATE INDEX ix_rooms_owner_id ON rooms (owner, id)
+
 -- schema_leases: sqlite
 CREATE TABLE schema_leases (
 	name TEXT NOT NULL,
