@@ -8,7 +8,8 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> float:
-        """Seconds since the Unix epoch; may step when the machine's clock is corrected."""
+        """Seconds since the Unix epoch, in whole microseconds as stores keep them: what is answered before it was
+        stored and what is read afterwards are the same. May step when the machine's clock is corrected."""
         ...
 
     def monotonic(self) -> float:
@@ -17,5 +18,8 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    now = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
+
+    @staticmethod
+    def now() -> float:
+        return time.time_ns() // 1000 / 1e6
