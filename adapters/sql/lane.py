@@ -103,6 +103,7 @@ class Lane:
         self._permits = asyncio.Semaphore(permits)
         self._waiting = 0
         self._running: set[asyncio.Task[object]] = set()
+        self._closed = False
         self._watch(metrics)
         self._open: set[Any] = set()
         event.listen(engine.sync_engine, "connect", self._opened)
@@ -145,6 +146,8 @@ class Lane:
         await self._admit(timeout)
         handed_over = False
         try:
+            if self._closed:  # a connection opened now would be closed by nobody
+                raise DependencyUnavailable(self.guard.dependency, "it was closed; the process is ending")
             async with self.guard.guarded(timeout=max(0.0, deadline - self._clock.monotonic())):
                 unit = _Unit(self._engines[mode], work, read_only=mode is Mode.READ)
                 task = asyncio.create_task(unit.run(), name=f"unit of work on {self.name}")
@@ -216,6 +219,8 @@ class Lane:
             await asyncio.wait(self._running)
 
     async def aclose(self) -> None:
+        """Units that run are cancelled, later ones refused."""
+        self._closed = True
         for task in self._running:
             task.cancel()
         with suppress(TimeoutError):

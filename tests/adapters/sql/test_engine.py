@@ -61,6 +61,20 @@ async def test_opening_does_not_need_the_server(tmp_path: Path) -> None:
             await database.units.read(noted)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_who_comes_after_the_end_is_refused_and_leaves_no_connection_behind(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """A request that outlives the shutdown, or a unit about to be run again: its connection would have no owner."""
+    async with opened(settings_for(url_for(backend, request)), tmp_path) as database:
+        await create_notes(database)
+    with pytest.raises(DependencyUnavailable, match="it was closed"):
+        await database.units.write(lambda unit: add_note(unit, 1))
+    with pytest.raises(DependencyUnavailable, match="it was closed"):
+        await database.units.read(noted)
+    assert (database.writes.open_connections, database.reads.open_connections) == (0, 0)
+
+
 @pytest.fixture(params=BACKENDS)
 async def saturated(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Database, Metrics]]:
     """A store whose every connection for writing is held by a unit of work until the test ends."""
