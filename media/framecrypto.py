@@ -54,6 +54,8 @@ class ReplayWindow:
 
     def see(self, counter: int) -> None:
         behind = self.highest - counter
+        if behind >= self.size:
+            return
         if behind >= 0:
             self._seen |= 1 << behind
             return

@@ -1,9 +1,9 @@
 """The gate of Secure rooms: only frames that are framed as encrypted, under a key id that their publisher announced,
 come through. Pure: packets in, verdicts out; it holds no key and sees no plaintext.
 
-Order is that of sequence numbers, not of arrival: a repaired packet comes late and is judged by its neighbours. Counters
-rise along it, and once a later key is in use an earlier one is not. Packets that continue a frame share the fate of its
-start; while that has not come they are held: the caller asks again when it has, or lets go of them.
+Order is that of sequence numbers, not of arrival: a repaired packet comes late and is judged by its neighbours.
+Counters rise along it, and once a later key is in use an earlier one is not. Packets that continue a frame share the
+fate of its start; while that has not come they are held: the caller asks again when it has, or lets go of them.
 
 What it cannot know: whether bytes behind a valid header are ciphertext.
 """
@@ -27,8 +27,8 @@ FAILURES_TO_MUTE: Final = 3
 MOST_STREAMS: Final = 16
 # Frame starts remembered of a stream: more than a second of three spatial layers; later repairs come to nobody's use.
 REMEMBERED: Final = 128
-# An id in fewer bits is met by chance in clear media.
-SMALLEST_KEY_ID: Final = 2**15
+# It takes 16 bits in the header; fewer are met by chance in clear media.
+SMALLEST_KEY_ID: Final = 0x100
 # The current key and the next; the rest is for ids that were announced again.
 MOST_KEY_IDS: Final = 4
 
@@ -107,8 +107,13 @@ class _Announced:
             return Reason.TOO_SHORT if bad.reason == "sframe_short" else Reason.CLEAR_FRAME
         order = self._orders.get(header.key_id)
         if order is None:
-            return Reason.CLEAR_FRAME if header.key_id < SMALLEST_KEY_ID else Reason.FOREIGN_KEY
+            return Reason.FOREIGN_KEY if _width(header.key_id) in map(_width, self._orders) else Reason.CLEAR_FRAME
         return (order, header.counter), at + header.size
+
+
+def _width(key_id: int) -> int:
+    """Clear bytes often parse as some header, seldom as one with an id of the announced length."""
+    return (key_id.bit_length() + 7) // 8
 
 
 class _Failures:
@@ -135,8 +140,9 @@ class _Stream:
     sequences: list[int] = field(default_factory=list)
     positions: list[tuple[int, int]] = field(default_factory=list)
     frames: dict[tuple[int, int], bool] = field(default_factory=dict)
-    # Nothing at or below is known any more.
+    # The last start that was forgotten: nothing is judged at or below it, and counters stay above its position.
     floor: int | None = None
+    floor_position: tuple[int, int] = (0, -1)
 
     def is_late(self, sequence: int) -> bool:
         return self.floor is not None and sequence <= self.floor
@@ -145,8 +151,8 @@ class _Stream:
         at = bisect_left(self.sequences, sequence)
         if at < len(self.sequences) and self.sequences[at] == sequence:
             return self.positions[at] == position
-        rises = at == 0 or self.positions[at - 1] < position
-        return rises and (at == len(self.sequences) or position < self.positions[at])
+        before = self.positions[at - 1] if at else self.floor_position
+        return before < position and (at == len(self.sequences) or position < self.positions[at])
 
     def remember(self, sequence: int, position: tuple[int, int]) -> None:
         """What ``fits``."""
@@ -155,10 +161,9 @@ class _Stream:
             return
         self.sequences.insert(at, sequence)
         self.positions.insert(at, position)
-        # One stays below the floor's neighbours for ever: counters never fall behind what was forgotten.
         if len(self.sequences) > REMEMBERED:
             self.floor = self.sequences.pop(0)
-            del self.positions[0]
+            self.floor_position = self.positions.pop(0)
 
     def settle(self, frame: tuple[int, int], *, passed: bool) -> bool:
         """Whether all of the frame passed until now. A second start never redeems a first that failed."""
@@ -201,23 +206,22 @@ class TrackGate:
             return Judgement(Action.DROP, Reason.MUTED)
         if not packet.payload:
             return _FORWARD
-        stream = self._streams.get(packet.ssrc)
+        stream = self._stream(packet.ssrc)
         if stream is None:
-            if len(self._streams) >= MOST_STREAMS:
-                return Judgement(Action.DROP, Reason.TOO_MANY_STREAMS)
-            stream = self._streams[packet.ssrc] = _Stream()
+            return Judgement(Action.DROP, Reason.TOO_MANY_STREAMS)
         if stream.is_late(packet.sequence):
             return Judgement(Action.DROP, Reason.LATE)
         try:
             part = frame_part(packet.codec, packet.payload)
         except BadPacket:
             return self._failures.add(Reason.TOO_SHORT)
-        if part.starts:
-            return self._start(stream, packet, part)
-        passed = stream.frames.get((packet.timestamp, part.layer))
-        if passed is None:
-            return Judgement(Action.HOLD, Reason.START_UNSEEN)
-        return _FORWARD if passed else Judgement(Action.DROP, Reason.FRAME_REFUSED)
+        return self._start(stream, packet, part) if part.starts else _continuation(stream, packet, part)
+
+    def _stream(self, ssrc: int) -> _Stream | None:
+        stream = self._streams.get(ssrc)
+        if stream is None and len(self._streams) < MOST_STREAMS:
+            stream = self._streams[ssrc] = _Stream()
+        return stream
 
     def _start(self, stream: _Stream, packet: Arrival, part: FramePart) -> Judgement:
         frame = (packet.timestamp, part.layer)
@@ -240,6 +244,13 @@ class TrackGate:
         position, end = found
         # The tag of a frame of several packets ends in a later one.
         return Reason.TOO_SHORT if whole and len(payload) < end + SUITE.tag_length else position
+
+
+def _continuation(stream: _Stream, packet: Arrival, part: FramePart) -> Judgement:
+    passed = stream.frames.get((packet.timestamp, part.layer))
+    if passed is None:
+        return Judgement(Action.HOLD, Reason.START_UNSEEN)
+    return _FORWARD if passed else Judgement(Action.DROP, Reason.FRAME_REFUSED)
 
 
 class MessageGate:

@@ -16,7 +16,7 @@ _PICTURES_FOLLOW: Final = 0x08
 
 @dataclass(frozen=True, slots=True)
 class FramePart:
-    """What a payload holds of a frame. ``layer``: of the frames with one timestamp, which. ``header_at`` means something
+    """What a payload holds of a frame. ``layer``: which of the frames with one timestamp. ``header_at`` means something
     where ``starts``; ``ends`` where the payload itself says so."""
 
     starts: bool
