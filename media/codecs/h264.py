@@ -132,8 +132,8 @@ def _aggregated(payload: Readable) -> Iterator[NalUnit]:
 
 
 def _fragment(payload: Readable) -> NalUnit:
-    """Section 5.8: the unit's header is spread over two bytes."""
-    if len(payload) < 3:
+    """Section 5.8: the unit's header is spread over two bytes; nothing need follow them."""
+    if len(payload) < 2:
         raise BadPacket(_TRUNCATED)
     indicator, header = payload[0], payload[1]
     starts, ends = bool(header & 0x80), bool(header & 0x40)
@@ -142,4 +142,5 @@ def _fragment(payload: Readable) -> NalUnit:
     kind = header & 0x1F
     if not 1 <= kind <= _LAST_SINGLE:
         raise BadPacket("h264_unknown_unit")
-    return NalUnit(kind, indicator >> 5 & 3, starts=starts, ends=ends, first_byte=payload[2])
+    first = payload[2] if len(payload) > 2 else None
+    return NalUnit(kind, indicator >> 5 & 3, starts=starts, ends=ends, first_byte=first)
