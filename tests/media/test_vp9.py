@@ -40,6 +40,11 @@ def test_the_upper_layers_of_a_key_picture_are_where_they_may_be_taken_up() -> N
     assert (part.starts_frame, part.ends_frame) == (True, True)
 
 
+def test_an_upper_layer_that_stands_alone_is_no_keyframe_of_the_stream() -> None:
+    part = read_vp9(bytes.fromhex("bc 9234 02") + FRAME, marker=True)
+    assert (part.is_keyframe, part.is_switching_point, part.spatial_id) == (False, True, 1)
+
+
 def test_a_predicted_frame_is_no_point_to_switch_at() -> None:
     # I, P, L, F, B; temporal layer 1, spatial layer 1, U; refers to the pictures 1 and 4 back.
     found = parse_vp9(bytes.fromhex("f8 9235 32 03 08") + FRAME)
