@@ -233,9 +233,6 @@ class Agents:
         trail = agent.nominated
         if trail is None or not trail.is_fresh(now, self._limits.consent_timeout):
             return
-        if self._validated.get(trail.path) is not agent:
-            # Another transport has proven to be there since.
-            return
         if trail is not agent.selected:
             agent.selected = trail
             agent.was_reached = True

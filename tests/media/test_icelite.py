@@ -311,6 +311,39 @@ def test_a_stall_of_ours_ends_nothing() -> None:
     assert agents.destination(peer.transport) == HOME
 
 
+def test_a_peer_has_its_time_to_answer_after_a_stall_of_ours() -> None:
+    agents = agents_with()
+    peer = peer_of(agents)
+    peer.connects(HOME, 0.0)
+    lost = [60.0 + step / 10 for step in range(300) for _ in agents.tick(60.0 + step / 10).events]
+    assert [72.5 <= at <= 76.0 for at in lost] == [True]
+
+
+def test_an_address_that_answered_long_ago_answers_anew_before_media_goes_there() -> None:
+    agents = agents_with()
+    peer = peer_of(agents)
+    peer.connects(HOME, 0.0)
+    peer.answers(peer.says(AWAY, 0.0), 0.0)
+    for step in range(1, 200):
+        peer.answers(agents.tick(step / 10), step / 10)
+    moved = peer.says(AWAY, 20.0, nominates=True)
+    assert agents.destination(peer.transport) == HOME
+    peer.answers(moved, 20.1)
+    assert agents.destination(peer.transport) == AWAY
+
+
+def test_a_restart_of_a_restart_keeps_the_address_in_use() -> None:
+    agents = agents_with()
+    peer = peer_of(agents)
+    peer.connects(HOME, 0.0)
+    peer.says(AWAY, 0.5, nominates=True)
+    renewed = replace(peer, local=agents.restart(peer.transport, REMOTE))
+    renewed.says(HOME, 1.0)
+    agents.restart(peer.transport, REMOTE)
+    assert agents.destination(peer.transport) == HOME
+    assert agents.transport_at(HOME) == peer.transport
+
+
 def test_a_transport_that_nobody_reaches_is_said_once() -> None:
     agents = agents_with()
     peer = peer_of(agents)
