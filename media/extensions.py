@@ -17,13 +17,13 @@ from media.errors import BadPacket
 from media.sequence import distance
 
 
-class Extension(Enum):
+class ExtensionName(Enum):
     """By the URI that stands in a session description."""
 
     MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
     RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
     REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
-    TRANSPORT_SEQUENCE = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+    TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
     AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
     ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
     ORIENTATION = "urn:3gpp:video-orientation"
@@ -33,16 +33,14 @@ class Extension(Enum):
     LAYERS_ALLOCATION = "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00"
 
 
-_BY_URI: Final = {extension.value: extension for extension in Extension}
-
 # Bytes of those whose values all have one length.
-SIZES: Final[Mapping[Extension, int]] = {
-    Extension.TRANSPORT_SEQUENCE: 2,
-    Extension.AUDIO_LEVEL: 1,
-    Extension.ABS_SEND_TIME: 3,
-    Extension.ORIENTATION: 1,
-    Extension.PLAYOUT_DELAY: 3,
-    Extension.CONTENT_TYPE: 1,
+SIZES: Final[Mapping[ExtensionName, int]] = {
+    ExtensionName.TRANSPORT_CC: 2,
+    ExtensionName.AUDIO_LEVEL: 1,
+    ExtensionName.ABS_SEND_TIME: 3,
+    ExtensionName.ORIENTATION: 1,
+    ExtensionName.PLAYOUT_DELAY: 3,
+    ExtensionName.CONTENT_TYPE: 1,
 }
 
 # What fits into an element with a header of one byte, and what browsers accept.
@@ -51,17 +49,6 @@ LONGEST_NAME: Final = 16
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.0-9A-Z^_`a-z{|}~-]+")
 # RFC 8851 10: letters, digits, hyphen, underscore.
 _RID: Final = re.compile(rb"[0-9A-Za-z_-]+")
-
-
-def known(extmap: Mapping[int, str]) -> dict[Extension, int]:
-    """The ids of a session description, by what they stand for; what is not known is left out. Where two ids stand for
-    one extension, the first does."""
-    ids: dict[Extension, int] = {}
-    for identifier, uri in extmap.items():
-        extension = _BY_URI.get(uri)
-        if extension is not None:
-            ids.setdefault(extension, identifier)
-    return ids
 
 
 def read_mid(value: bytes | memoryview) -> str:
@@ -96,7 +83,7 @@ def _ascii(name: str, reason: str) -> bytes:
 
 def read_transport_sequence(value: bytes | memoryview) -> int:
     """Counts the packets of a connection, whatever their stream."""
-    return _number(value, Extension.TRANSPORT_SEQUENCE, "extension_transport_sequence")
+    return _number(value, ExtensionName.TRANSPORT_CC, "extension_transport_sequence")
 
 
 def write_transport_sequence(number: int) -> bytes:
@@ -113,7 +100,7 @@ class AudioLevel:
 
     @classmethod
     def read(cls, value: bytes | memoryview) -> Self:
-        number = _number(value, Extension.AUDIO_LEVEL, "extension_audio_level")
+        number = _number(value, ExtensionName.AUDIO_LEVEL, "extension_audio_level")
         return cls(number & 0x7F, number >= 0x80)
 
     def write(self) -> bytes:
@@ -128,7 +115,7 @@ _SEND_TIME_UNITS: Final = 1 << 18
 
 
 def read_send_time(value: bytes | memoryview) -> int:
-    return _number(value, Extension.ABS_SEND_TIME, "extension_abs_send_time")
+    return _number(value, ExtensionName.ABS_SEND_TIME, "extension_abs_send_time")
 
 
 def write_send_time(now: float) -> bytes:
@@ -163,7 +150,7 @@ class Orientation:
 
     @classmethod
     def read(cls, value: bytes | memoryview) -> Self:
-        number = _number(value, Extension.ORIENTATION, "extension_orientation")
+        number = _number(value, ExtensionName.ORIENTATION, "extension_orientation")
         return cls(_ROTATIONS[number & 0x03], bool(number & 0x04), bool(number & 0x08))
 
     def write(self) -> bytes:
@@ -183,7 +170,7 @@ class PlayoutDelay:
 
     @classmethod
     def read(cls, value: bytes | memoryview) -> Self:
-        number = _number(value, Extension.PLAYOUT_DELAY, "extension_playout_delay")
+        number = _number(value, ExtensionName.PLAYOUT_DELAY, "extension_playout_delay")
         least, most = number >> 12, number & _LONGEST_DELAY_STEPS
         if least > most:
             raise BadPacket("extension_playout_delay")
@@ -204,13 +191,13 @@ class ContentType(Enum):
     @classmethod
     def read(cls, value: bytes | memoryview) -> ContentType:
         """The lowest bit; the others belong to experiments of the sender."""
-        return cls(_number(value, Extension.CONTENT_TYPE, "extension_content_type") & 1)
+        return cls(_number(value, ExtensionName.CONTENT_TYPE, "extension_content_type") & 1)
 
     def write(self) -> bytes:
         return bytes((self.value,))
 
 
-def _number(value: bytes | memoryview, extension: Extension, reason: str) -> int:
+def _number(value: bytes | memoryview, extension: ExtensionName, reason: str) -> int:
     if len(value) != SIZES[extension]:
         raise BadPacket(reason)
     return int.from_bytes(value, "big")

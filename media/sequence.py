@@ -165,7 +165,6 @@ class SequenceMap:
             self._settle(number)
             run = self._runs[-1]
         run.last = number
-        self._forget()
         return Sent(number + run.shift, run.turn)
 
     def close(self, source: int, number: int) -> bool:
@@ -250,12 +249,7 @@ class SequenceMap:
         del self._closed[:settled]
 
     def _forget(self) -> None:
-        if len(self._runs) == 1:
-            return
-        oldest = self.next_number - _REACH
-        gone = max(0, len(self._runs) - self._capacity)
-        while gone < len(self._runs) - 1 and self._runs[gone].last + self._runs[gone].shift < oldest:
-            gone += 1
-        if gone:
+        gone = len(self._runs) - self._capacity
+        if gone > 0:
             del self._runs[:gone], self._starts[:gone]
             self._forgot = True

@@ -152,6 +152,13 @@ class TestClosedGaps:
         assert all(slot.close(1, n) for n in (103, 101, 105, 102))
         assert [number(slot.send(1, n)) for n in (106, 104)] == [1002, 1001]
 
+    def test_padding_in_reverse_closes_one_gap(self) -> None:
+        slot = opened()
+        slot.send(1, 100)
+        assert all(slot.close(1, n) for n in (103, 102, 101))
+        assert len(slot._closed) == 1
+        assert number(slot.send(1, 104)) == 1001
+
     def test_a_number_that_later_ones_have_passed_stays_open(self) -> None:
         slot = opened()
         slot.send(1, 100)
@@ -193,7 +200,9 @@ class TestClosedGaps:
             slot.send(1, n)
             slot.close(1, n + 1)
         assert slot.send(1, 100) is Late.FORGOTTEN
+        assert slot.origin(1000) is None
         assert number(slot.send(1, 138)) == 1019
+        assert slot.origin(1019) == Origin(138, CAMERA)
 
 
 class TestSwitches:
