@@ -117,12 +117,12 @@ class Reception:
         self._transit = transit
 
     def _fraction_lost(self) -> int:
-        """Appendix A.3; in 256ths, of which a byte has no room for all."""
+        """Appendix A.3; in 256ths. Under 256, because the packet that raised what is expected has come."""
         expected = self.expected - self._expected_before
         lost = expected - (self._received - self._received_before)
         self._expected_before = self.expected
         self._received_before = self._received
-        return min((lost << 8) // expected, 0xFF) if expected > 0 and lost > 0 else 0
+        return (lost << 8) // expected if expected > 0 and lost > 0 else 0
 
     def _delay(self, now: float) -> int:
         if not self._last_report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -149,6 +150,12 @@ def test_what_is_not_ours_is_passed_over_and_said(text: str, word: str) -> None:
 )
 def test_what_lies_is_refused_under_a_stable_word(text: str, word: str) -> None:
     assert reason(bytes.fromhex(text)) == word
+
+
+@pytest.mark.parametrize("lost", [-0x800000, -1, 0, 0x400000, 0x7FFFFF])
+def test_the_count_of_the_lost_has_a_sign_and_24_bits(lost: int) -> None:
+    report = ReceiverReport(1, (replace(BLOCK, cumulative_lost=lost),))
+    assert parse(build([report])).packets == (report,)
 
 
 def test_a_datagram_longer_than_any_path_carries_is_refused() -> None:

@@ -112,6 +112,7 @@ def test_times_add_up_from_the_reference_and_numbers_wrap() -> None:
     [
         (feedback(3, (0, 0), (1, 1), (2, 2)), "2003 00 01 02 000000"),
         (feedback(2, (0, 0x100), (1, -1)), "4002 0100 ffff 0000"),
+        (feedback(2, (0, 0xFF), (1, 0xFF)), "2002 ff ff"),
         # One bit each is enough for a mix of lost and small ones.
         (feedback(3, (0, 1), (2, 2)), "a800 01 02"),
         (feedback(3, (0, 1), (2, 256)), "d200 01 0100 000000"),
