@@ -133,10 +133,10 @@ class _Pass:
         count = {kind: sum(kind in stream.mids for stream in self._streams) for kind in Kind}
         if most_video is not None:
             count[Kind.VIDEO] = min(count[Kind.VIDEO], most_video)
-        self._chosen = {
-            kind: sorted((one for one in wanted.values() if one.source.kind is kind), key=rank)[: count[kind]]
-            for kind in Kind
-        }
+        ranked = sorted(wanted.values(), key=rank)
+        self._pictures = [one for one in ranked if one.source.kind is Kind.VIDEO]
+        self._most_pictures = count[Kind.VIDEO]
+        self._chosen = {kind: [one for one in ranked if one.source.kind is kind][: count[kind]] for kind in Kind}
         self._groups = {mid: wanted[track].group for mid, track in self._held.items()}
         self._owners: dict[str, Group] = {}
         self._result: dict[str, str] = {}
@@ -153,7 +153,14 @@ class _Pass:
             self._join(pictures[one.group])
         rest = [one for one in self._chosen[Kind.VIDEO] if not self._is_placed(one)]
         self._place(rest[: len(self._free(Kind.VIDEO))], Kind.VIDEO)
+        for one in self._pictures:
+            # What nobody else may use, since a sound is in the stream, is for the picture of the same person.
+            if not self._is_placed(one) and self._shown() < self._most_pictures:
+                self._join(one)
         return self._result
+
+    def _shown(self) -> int:
+        return sum(stream.mids.get(Kind.VIDEO) in self._result for stream in self._streams)
 
     def _part(self, alone: Sequence[Candidate]) -> None:
         """Sounds without a picture leave their pairs for free streams of sound alone, as many as pictures need."""
