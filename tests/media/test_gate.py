@@ -252,6 +252,23 @@ class TestAttacks:
         again = replace(start, sequence=middle.sequence, payload=bytes(start.payload[:6]) + CLEAR_DELTA_FRAME)
         assert [track.judge(one).action for one in (start, again, last)] == [Action.FORWARD, Action.DROP, Action.DROP]
 
+    def test_sends_a_good_start_into_a_frame_that_began_clear(self) -> None:
+        track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), Sender()
+        clear, middle, last = sender.packets(CLEAR_KEY_FRAME)
+        good = sender.packets(encryptor.seal(CLEAR_KEY_FRAME, Codec.VP8))[0]
+        good = replace(good, sequence=middle.sequence, timestamp=clear.timestamp)
+        assert actions(judged(track, [clear, good, last])) == {Action.DROP}
+
+    def test_repeats_a_counter_just_above_what_was_forgotten(self) -> None:
+        track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
+        packets = []
+        for _ in range(gate.REMEMBERED + 1):
+            packets += sender.packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS))
+            sender.sequence += 1
+        judged(track, packets)
+        repeated = replace(packets[0], sequence=packets[0].sequence + 1)
+        assert track.judge(repeated).reason is Reason.OLD_COUNTER
+
     def test_hides_behind_sequence_numbers_long_gone(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
         packets = [packet for _ in range(200) for packet in sender.packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS))]
