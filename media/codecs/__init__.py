@@ -1,0 +1,1 @@
+"""Payload descriptors: what forwarding reads of a packet of each codec, and what it writes back in place."""

@@ -1,0 +1,82 @@
+"""Header extensions: which we take from a client, which we give, and their ids, which are the client's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from media.sdp.codecs import AgreedCodec, CodecName, Estimator, Policy
+from media.sdp.model import Direction, Extension, Section
+
+
+class ExtensionName(Enum):
+    MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+    RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+    REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
+    TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+    ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+    AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+    ORIENTATION = "urn:3gpp:video-orientation"
+    CONTENT_TYPE = "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type"
+    PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+    LAYERS_ALLOCATION = "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00"
+    DEPENDENCY_DESCRIPTOR = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedExtension:
+    """``direction`` as our answer writes it, None where the offer wrote none."""
+
+    name: ExtensionName
+    id: int
+    direction: Direction | None
+
+
+_ALWAYS = frozenset({ExtensionName.MID})
+_TAKEN = {
+    "audio": _ALWAYS | {ExtensionName.TRANSPORT_CC, ExtensionName.AUDIO_LEVEL},
+    "video": _ALWAYS
+    | {
+        ExtensionName.RID,
+        ExtensionName.REPAIRED_RID,
+        ExtensionName.TRANSPORT_CC,
+        ExtensionName.ORIENTATION,
+        ExtensionName.CONTENT_TYPE,
+        ExtensionName.LAYERS_ALLOCATION,
+        ExtensionName.DEPENDENCY_DESCRIPTOR,
+    },
+}
+_GIVEN = {
+    "audio": _ALWAYS | {ExtensionName.AUDIO_LEVEL},
+    "video": _ALWAYS
+    | {
+        ExtensionName.ORIENTATION,
+        ExtensionName.CONTENT_TYPE,
+        ExtensionName.PLAYOUT_DELAY,
+        ExtensionName.DEPENDENCY_DESCRIPTOR,
+    },
+}
+_OF_ESTIMATOR = {Estimator.SENDER: ExtensionName.TRANSPORT_CC, Estimator.RECEIVER: ExtensionName.ABS_SEND_TIME}
+_BY_URI = {name.value: name for name in ExtensionName}
+
+
+def agreed_extensions(
+    section: Section, policy: Policy, codecs: tuple[AgreedCodec, ...], *, published: bool, mixed: bool
+) -> tuple[AgreedExtension, ...]:
+    """``mixed``: two-byte headers may come, so ids above 14 may."""
+    wanted = _TAKEN[section.kind] if published else _GIVEN[section.kind] | {_OF_ESTIMATOR[policy.estimator]}
+    if published and any(codec.name is CodecName.VP8 for codec in codecs):
+        # With it Chromium leaves picture id, TL0 and TID out of VP8's own descriptor, which we rewrite by.
+        wanted = wanted - {ExtensionName.DEPENDENCY_DESCRIPTOR}
+    agreed: dict[ExtensionName, AgreedExtension] = {}
+    for offered in section.extensions:
+        name = _BY_URI.get(offered.uri)
+        flows = offered.sends if published else offered.receives
+        if name in wanted and name not in agreed and flows and (mixed or offered.id <= 14):
+            agreed[name] = AgreedExtension(name, offered.id, _answered(offered))
+    return tuple(agreed.values())
+
+
+def _answered(offered: Extension) -> Direction | None:
+    """Firefox says ``sendonly`` for rids and sends none unless the answer says ``recvonly``."""
+    return None if offered.direction is None else offered.direction.reversed
