@@ -8,10 +8,10 @@ key and counter alone, because the server rewrites SSRCs and timestamps: one enc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
 from media import sframe
+from media.codecs.names import CodecName
 from media.errors import BadPacket
 from media.framekeys import FrameKey
 
@@ -24,20 +24,16 @@ _VP8_KEY_FRAME_PREFIX: Final = 10
 _VP8_DELTA_FRAME_PREFIX: Final = 3
 
 
-class Codec(Enum):
-    """Those that can be encrypted frame by frame; H264 and AV1 packetisers need structure that encryption hides."""
-
-    VP8 = "vp8"
-    VP9 = "vp9"
-    OPUS = "opus"
+# The packetisers of H264 and AV1 need structure that encryption hides.
+SEALED_CODECS: Final = (CodecName.VP8, CodecName.VP9, CodecName.OPUS)
 
 
-def prefix_length(codec: Codec, first_byte: int) -> int:
+def prefix_length(codec: CodecName, first_byte: int) -> int:
     """Of a frame that begins with ``first_byte``. VP8 says there whether it is a key frame (RFC 6386, section 9.1), and
     a key frame has its size in the header that stays clear."""
-    if codec is Codec.VP8:
+    if codec is CodecName.VP8:
         return _VP8_DELTA_FRAME_PREFIX if first_byte & 1 else _VP8_KEY_FRAME_PREFIX
-    return 1 if codec is Codec.OPUS else 0
+    return 1 if codec is CodecName.OPUS else 0
 
 
 @dataclass(slots=True)
@@ -87,7 +83,7 @@ class FrameEncryptor:
         self._key = key.scheduled()
         self._counter = 0
 
-    def seal(self, frame: bytes | memoryview, codec: Codec) -> bytes:
+    def seal(self, frame: bytes | memoryview, codec: CodecName) -> bytes:
         """An empty frame stays empty. Raises BadPacket ``frame_short``, ``key_exhausted``."""
         if not frame:
             return b""
@@ -131,7 +127,7 @@ class FrameDecryptor:
             raise ValueError("keys move to later epochs only")
         self._next = _Held(key.epoch, key.scheduled())
 
-    def open(self, frame: bytes | memoryview, codec: Codec) -> bytes:
+    def open(self, frame: bytes | memoryview, codec: CodecName) -> bytes:
         """An empty frame stays empty. Raises BadPacket ``frame_short``, ``sframe_short``, ``sframe_not_minimal``,
         ``unknown_key``, ``retired_key``, ``frame_replayed``, ``sframe_unauthentic``."""
         if not frame:
@@ -164,7 +160,7 @@ class FrameDecryptor:
         raise BadPacket("retired_key" if key_id == self._retired else "unknown_key")
 
 
-def _prefix(frame: bytes | memoryview, codec: Codec) -> bytes:
+def _prefix(frame: bytes | memoryview, codec: CodecName) -> bytes:
     length = prefix_length(codec, frame[0])
     if len(frame) < length:
         raise BadPacket("frame_short")

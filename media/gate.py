@@ -17,8 +17,9 @@ from enum import Enum
 from typing import Final
 
 from media import sframe
+from media.codecs.names import CodecName
 from media.errors import BadPacket
-from media.framecrypto import Codec, ReplayWindow
+from media.framecrypto import ReplayWindow
 from media.framekeys import SUITE
 from media.gateframes import FramePart, frame_part
 
@@ -71,7 +72,7 @@ class Arrival:
     sequence: int
     timestamp: int
     marker: bool
-    codec: Codec
+    codec: CodecName
     payload: bytes | memoryview
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from media.codecs.names import CodecName
 from media.errors import BadPacket
-from media.framecrypto import Codec, prefix_length
+from media.framecrypto import prefix_length
 
 # RFC 9628, section 4.2: the scalability structure's flags and those of one of its pictures.
 _SIZES_FOLLOW: Final = 0x10
@@ -25,12 +26,12 @@ class FramePart:
     header_at: int
 
 
-def frame_part(codec: Codec, payload: bytes | memoryview) -> FramePart:
+def frame_part(codec: CodecName, payload: bytes | memoryview) -> FramePart:
     """Of a payload that is not empty. Raises BadPacket ``descriptor_short``, ``frame_short``."""
-    if codec is Codec.OPUS:
+    if codec is CodecName.OPUS:
         return FramePart(starts=True, ends=True, layer=0, header_at=prefix_length(codec, payload[0]))
     try:
-        return _vp8(payload) if codec is Codec.VP8 else _vp9(payload)
+        return _vp8(payload) if codec is CodecName.VP8 else _vp9(payload)
     except IndexError as short:
         raise BadPacket("descriptor_short") from short
 
@@ -48,7 +49,7 @@ def _vp8(payload: bytes | memoryview) -> FramePart:
         at += 1 if extension & 0x30 else 0
     if first & 0x17 != 0x10:
         return FramePart(starts=False, ends=False, layer=0, header_at=at)
-    return FramePart(starts=True, ends=False, layer=0, header_at=at + prefix_length(Codec.VP8, payload[at]))
+    return FramePart(starts=True, ends=False, layer=0, header_at=at + prefix_length(CodecName.VP8, payload[at]))
 
 
 def _vp9(payload: bytes | memoryview) -> FramePart:

@@ -5,18 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from media.codecs.names import CodecName
 from media.sdp.model import Codec, Section
 
 SIMULCAST_LAYERS = 3
-
-
-class CodecName(Enum):
-    OPUS = "opus"
-    RED = "red"
-    VP8 = "VP8"
-    VP9 = "VP9"
-    H264 = "H264"
-    AV1 = "AV1"
 
 
 class Estimator(Enum):

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-from media.sdp.codecs import AgreedCodec, CodecName, Estimator, Policy
+from media.codecs.names import CodecName
+from media.extensions import ExtensionName
+from media.sdp.codecs import AgreedCodec, Estimator, Policy
 from media.sdp.model import Direction, Extension, Section
-
-
-class ExtensionName(Enum):
-    MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
-    RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
-    REPAIRED_RID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
-    TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-    ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-    AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-    ORIENTATION = "urn:3gpp:video-orientation"
-    CONTENT_TYPE = "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type"
-    PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-    LAYERS_ALLOCATION = "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00"
-    DEPENDENCY_DESCRIPTOR = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from media.sdp.codecs import SIMULCAST_LAYERS, AgreedCodec, CodecName, Policy, agreed_codecs
-from media.sdp.extensions import AgreedExtension, ExtensionName, agreed_extensions
+from media.codecs.names import CodecName
+from media.extensions import ExtensionName
+from media.sdp.codecs import SIMULCAST_LAYERS, AgreedCodec, Policy, agreed_codecs
+from media.sdp.extensions import AgreedExtension, agreed_extensions
 from media.sdp.model import BadOffer, Direction, Offer, Rid, Section, Transport
 
 DATA_PROTOCOL = "UDP/DTLS/SCTP"

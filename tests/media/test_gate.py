@@ -10,11 +10,14 @@ import pytest
 from hypothesis import strategies as st
 
 from media import framekeys, gate, sframe
+from media.codecs.names import CodecName
 from media.errors import BadPacket
-from media.framecrypto import Codec, FrameEncryptor
+from media.framecrypto import SEALED_CODECS, FrameEncryptor
 from media.framekeys import FrameKey
 from media.gate import Action, Arrival, Judgement, MessageGate, Reason, TrackGate
 from media.gateframes import FramePart, frame_part
+
+VP8, VP9, OPUS = SEALED_CODECS
 
 SECRET = bytes(range(32))
 CLEAR_KEY_FRAME = bytes.fromhex("1002009d012a8002e001") + bytes(range(200))
@@ -34,7 +37,7 @@ KEY_IDS = (key(0).key_id, key(1).key_id)
 class Sender:
     """One SSRC: frames into packets, as browsers do it."""
 
-    codec: Codec = Codec.VP8
+    codec: CodecName = VP8
     ssrc: int = 1
     sequence: int = 1000
     timestamp: int = 0
@@ -53,20 +56,20 @@ class Sender:
         return made
 
     def _descriptor(self, *, first: bool, last: bool) -> bytes:
-        if self.codec is Codec.VP8:
+        if self.codec is VP8:
             # X; I, L and T; a long picture id, TL0PICIDX, TID.
             return bytes((0x80 | 0x10 * first, 0xE0, 0x80 | self.timestamp >> 8 & 0x7F, 1, 2, 0x40))
-        if self.codec is Codec.VP9:
+        if self.codec is VP9:
             return bytes((0x80 | 0x08 * first | 0x04 * last, 0x81, 7))
         return b""
 
 
-def one_packet(codec: Codec = Codec.OPUS) -> Sender:
+def one_packet(codec: CodecName = OPUS) -> Sender:
     return Sender(codec, pieces=1)
 
 
-def frame_of(codec: Codec) -> bytes:
-    return CLEAR_OPUS if codec is Codec.OPUS else CLEAR_DELTA_FRAME
+def frame_of(codec: CodecName) -> bytes:
+    return CLEAR_OPUS if codec is OPUS else CLEAR_DELTA_FRAME
 
 
 def judged(at: TrackGate, packets: list[Arrival]) -> list[Judgement]:
@@ -78,11 +81,11 @@ def actions(judgements: list[Judgement]) -> set[Action]:
 
 
 class TestWhatEncrypts:
-    @pytest.mark.parametrize("codec", Codec)
-    def test_all_its_frames_come_through(self, codec: Codec) -> None:
+    @pytest.mark.parametrize("codec", SEALED_CODECS)
+    def test_all_its_frames_come_through(self, codec: CodecName) -> None:
         track, encryptor = TrackGate(KEY_IDS), FrameEncryptor(key())
-        sender = Sender(codec, pieces=1 if codec is Codec.OPUS else 3)
-        frames = [CLEAR_KEY_FRAME, *[frame_of(codec)] * 400] if codec is Codec.VP8 else [frame_of(codec)] * 400
+        sender = Sender(codec, pieces=1 if codec is OPUS else 3)
+        frames = [CLEAR_KEY_FRAME, *[frame_of(codec)] * 400] if codec is VP8 else [frame_of(codec)] * 400
         for frame in frames:
             assert actions(judged(track, sender.packets(encryptor.seal(frame, codec)))) == {Action.FORWARD}
 
@@ -91,29 +94,27 @@ class TestWhatEncrypts:
         layers = [Sender(ssrc=ssrc) for ssrc in (1, 2, 3)]
         for turn in range(60):
             sender = layers[turn * 7 % 3]
-            sealed = encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8)
+            sealed = encryptor.seal(CLEAR_DELTA_FRAME, VP8)
             assert actions(judged(track, sender.packets(sealed))) == {Action.FORWARD}
 
     def test_spatial_layers_have_a_header_each(self) -> None:
         track, encryptor = TrackGate(KEY_IDS), FrameEncryptor(key())
         for picture in range(20):
             for layer in range(3):
-                sealed = encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP9)
+                sealed = encryptor.seal(CLEAR_DELTA_FRAME, VP9)
                 # I, L, B, E; picture id; TID and SID; TL0PICIDX.
                 payload = bytes((0xAC, 7, layer << 1, 1)) + sealed
-                packet = Arrival(1, picture * 3 + layer, picture * 3000, layer == 2, Codec.VP9, payload)
+                packet = Arrival(1, picture * 3 + layer, picture * 3000, layer == 2, VP9, payload)
                 assert track.judge(packet) == FORWARD
 
     def test_dtx_and_empty_frames_come_through(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
-        assert judged(track, sender.packets(encryptor.seal(b"\x78", Codec.OPUS))) == [FORWARD]
-        assert track.judge(Arrival(1, 2000, 1, False, Codec.OPUS, b"")) == FORWARD
+        assert judged(track, sender.packets(encryptor.seal(b"\x78", OPUS))) == [FORWARD]
+        assert track.judge(Arrival(1, 2000, 1, False, OPUS, b"")) == FORWARD
 
     def test_loss_reordering_and_repair_fail_nothing(self) -> None:
         encryptor, sender, dice = FrameEncryptor(key()), Sender(), random.Random(5)  # noqa: S311
-        packets = [
-            packet for _ in range(300) for packet in sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8))
-        ]
+        packets = [packet for _ in range(300) for packet in sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, VP8))]
         order = sorted(range(len(packets)), key=lambda index: index + dice.choice((0, 0, 0, 0, 5, 40)))
         track, held = TrackGate(KEY_IDS), set[int]()
         forwarded = set()
@@ -133,23 +134,23 @@ class TestWhatEncrypts:
     def test_the_next_key_begins_a_new_count(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), Sender()
         for _ in range(10):
-            judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8)))
+            judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, VP8)))
         encryptor.renew(key(1))
-        assert actions(judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8)))) == {Action.FORWARD}
+        assert actions(judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, VP8)))) == {Action.FORWARD}
         track.announce((key(1).key_id, key(2).key_id))
-        assert actions(judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8)))) == {Action.FORWARD}
+        assert actions(judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, VP8)))) == {Action.FORWARD}
         encryptor.renew(key(2))
-        assert actions(judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8)))) == {Action.FORWARD}
+        assert actions(judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, VP8)))) == {Action.FORWARD}
 
     def test_continuations_wait_for_their_start(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), Sender()
-        start, *rest = sender.packets(encryptor.seal(CLEAR_KEY_FRAME, Codec.VP8))
+        start, *rest = sender.packets(encryptor.seal(CLEAR_KEY_FRAME, VP8))
         assert judged(track, rest) == [Judgement(Action.HOLD, Reason.START_UNSEEN)] * 2
         assert judged(track, [start, *rest]) == [FORWARD] * 3
 
 
-def clear_frames(codec: Codec) -> list[bytes]:
-    return [CLEAR_OPUS] if codec is Codec.OPUS else [CLEAR_KEY_FRAME, CLEAR_DELTA_FRAME, CLEAR_OPUS]
+def clear_frames(codec: CodecName) -> list[bytes]:
+    return [CLEAR_OPUS] if codec is OPUS else [CLEAR_KEY_FRAME, CLEAR_DELTA_FRAME, CLEAR_OPUS]
 
 
 class TestAttacks:
@@ -164,9 +165,9 @@ class TestAttacks:
         assert track.muted
         return verdicts
 
-    @pytest.mark.parametrize("codec", Codec)
-    def test_declares_encrypted_and_sends_clear(self, codec: Codec) -> None:
-        sender = Sender(codec, pieces=1 if codec is Codec.OPUS else 3)
+    @pytest.mark.parametrize("codec", SEALED_CODECS)
+    def test_declares_encrypted_and_sends_clear(self, codec: CodecName) -> None:
+        sender = Sender(codec, pieces=1 if codec is OPUS else 3)
         self.attack(TrackGate(KEY_IDS), sender, clear_frames(codec) * 3)
 
     def test_puts_a_header_of_another_key_before_clear_payload(self) -> None:
@@ -177,17 +178,17 @@ class TestAttacks:
         assert verdicts[2] == Judgement(Action.DROP, Reason.FOREIGN_KEY, failed=True, mutes=True)
         assert verdicts[3] == Judgement(Action.DROP, Reason.MUTED)
 
-    @pytest.mark.parametrize("codec", Codec)
-    def test_turns_clear_after_a_minute(self, codec: Codec) -> None:
+    @pytest.mark.parametrize("codec", SEALED_CODECS)
+    def test_turns_clear_after_a_minute(self, codec: CodecName) -> None:
         track, encryptor = TrackGate(KEY_IDS), FrameEncryptor(key())
-        sender = Sender(codec, pieces=1 if codec is Codec.OPUS else 3)
+        sender = Sender(codec, pieces=1 if codec is OPUS else 3)
         for _ in range(1800):
             assert actions(judged(track, sender.packets(encryptor.seal(frame_of(codec), codec)))) == {Action.FORWARD}
         self.attack(track, sender, [frame_of(codec)] * 4)
 
     def test_removes_its_transform_between_the_packets_of_a_call(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), Sender()
-        judged(track, sender.packets(encryptor.seal(CLEAR_KEY_FRAME, Codec.VP8)))
+        judged(track, sender.packets(encryptor.seal(CLEAR_KEY_FRAME, VP8)))
         verdicts = self.attack(track, sender, [CLEAR_DELTA_FRAME] * 3)
         assert [one.reason for one in verdicts[1:3]] == [Reason.FRAME_REFUSED] * 2
 
@@ -196,25 +197,25 @@ class TestAttacks:
         sealed_layers, clear_layer = [Sender(ssrc=1), Sender(ssrc=2)], Sender(ssrc=3)
         for _ in range(gate.FAILURES_TO_MUTE):
             for sender in sealed_layers:
-                sealed = encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8)
+                sealed = encryptor.seal(CLEAR_DELTA_FRAME, VP8)
                 assert actions(judged(track, sender.packets(sealed))) == {Action.FORWARD}
             assert Action.FORWARD not in actions(judged(track, clear_layer.packets(CLEAR_DELTA_FRAME)))
-        after = sealed_layers[0].packets(encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8))
+        after = sealed_layers[0].packets(encryptor.seal(CLEAR_DELTA_FRAME, VP8))
         assert judged(track, after) == [Judgement(Action.DROP, Reason.MUTED)] * 3
 
     def test_sends_a_clear_layer_within_encrypted_pictures(self) -> None:
         track, encryptor = TrackGate(KEY_IDS), FrameEncryptor(key())
         for picture in range(gate.FAILURES_TO_MUTE):
-            sealed = encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP9)
-            low = Arrival(1, picture * 3, picture, False, Codec.VP9, bytes((0xAC, 7, 0, 1)) + sealed)
-            high = Arrival(1, picture * 3 + 1, picture, False, Codec.VP9, bytes((0xA8, 7, 2, 1)) + CLEAR_OPUS)
-            more = Arrival(1, picture * 3 + 2, picture, True, Codec.VP9, bytes((0xA4, 7, 2, 1)) + CLEAR_OPUS)
+            sealed = encryptor.seal(CLEAR_DELTA_FRAME, VP9)
+            low = Arrival(1, picture * 3, picture, False, VP9, bytes((0xAC, 7, 0, 1)) + sealed)
+            high = Arrival(1, picture * 3 + 1, picture, False, VP9, bytes((0xA8, 7, 2, 1)) + CLEAR_OPUS)
+            more = Arrival(1, picture * 3 + 2, picture, True, VP9, bytes((0xA4, 7, 2, 1)) + CLEAR_OPUS)
             assert [track.judge(one).action for one in (low, high, more)] == [Action.FORWARD, Action.DROP, Action.DROP]
         assert track.muted
 
     def test_repeats_frames_and_counters(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
-        recorded = encryptor.seal(CLEAR_OPUS, Codec.OPUS)
+        recorded = encryptor.seal(CLEAR_OPUS, OPUS)
         assert judged(track, sender.packets(recorded)) == [FORWARD]
         verdicts = self.attack(track, sender, [recorded] * 3)
         assert {one.reason for one in verdicts} == {Reason.OLD_COUNTER}
@@ -222,14 +223,14 @@ class TestAttacks:
     def test_goes_back_to_the_key_before(self) -> None:
         track, old, new, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), FrameEncryptor(key(1)), one_packet()
         for encryptor in (old, new):
-            assert judged(track, sender.packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS))) == [FORWARD]
-        verdicts = self.attack(track, sender, [old.seal(CLEAR_OPUS, Codec.OPUS) for _ in range(3)])
+            assert judged(track, sender.packets(encryptor.seal(CLEAR_OPUS, OPUS))) == [FORWARD]
+        verdicts = self.attack(track, sender, [old.seal(CLEAR_OPUS, OPUS) for _ in range(3)])
         assert {one.reason for one in verdicts} == {Reason.OLD_COUNTER}
 
     def test_uses_a_key_that_is_no_longer_announced(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
         track.announce((key(1).key_id, key(2).key_id))
-        verdicts = self.attack(track, sender, [encryptor.seal(CLEAR_OPUS, Codec.OPUS) for _ in range(3)])
+        verdicts = self.attack(track, sender, [encryptor.seal(CLEAR_OPUS, OPUS) for _ in range(3)])
         assert {one.reason for one in verdicts if one.failed} == {Reason.FOREIGN_KEY}
 
     def test_sends_headers_with_nothing_behind(self) -> None:
@@ -239,7 +240,7 @@ class TestAttacks:
 
     @pytest.mark.parametrize("payload", [b"\x90", b"\x90\x80", b"\x90\xe0\x80\x01\x02\x40"])
     def test_sends_cut_descriptors(self, payload: bytes) -> None:
-        assert TrackGate(KEY_IDS).judge(Arrival(1, 1, 1, True, Codec.VP8, payload)).reason is Reason.TOO_SHORT
+        assert TrackGate(KEY_IDS).judge(Arrival(1, 1, 1, True, VP8, payload)).reason is Reason.TOO_SHORT
 
     def test_never_sends_a_start(self) -> None:
         track, sender = TrackGate(KEY_IDS), Sender()
@@ -248,14 +249,14 @@ class TestAttacks:
 
     def test_sends_a_clear_start_into_a_frame_that_began_well(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), Sender()
-        start, middle, last = sender.packets(encryptor.seal(CLEAR_KEY_FRAME, Codec.VP8))
+        start, middle, last = sender.packets(encryptor.seal(CLEAR_KEY_FRAME, VP8))
         again = replace(start, sequence=middle.sequence, payload=bytes(start.payload[:6]) + CLEAR_DELTA_FRAME)
         assert [track.judge(one).action for one in (start, again, last)] == [Action.FORWARD, Action.DROP, Action.DROP]
 
     def test_sends_a_good_start_into_a_frame_that_began_clear(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), Sender()
         clear, middle, last = sender.packets(CLEAR_KEY_FRAME)
-        good = sender.packets(encryptor.seal(CLEAR_KEY_FRAME, Codec.VP8))[0]
+        good = sender.packets(encryptor.seal(CLEAR_KEY_FRAME, VP8))[0]
         good = replace(good, sequence=middle.sequence, timestamp=clear.timestamp)
         assert actions(judged(track, [clear, good, last])) == {Action.DROP}
 
@@ -263,7 +264,7 @@ class TestAttacks:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
         packets = []
         for _ in range(gate.REMEMBERED + 1):
-            packets += sender.packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS))
+            packets += sender.packets(encryptor.seal(CLEAR_OPUS, OPUS))
             sender.sequence += 1
         judged(track, packets)
         repeated = replace(packets[0], sequence=packets[0].sequence + 1)
@@ -271,7 +272,7 @@ class TestAttacks:
 
     def test_hides_behind_sequence_numbers_long_gone(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
-        packets = [packet for _ in range(200) for packet in sender.packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS))]
+        packets = [packet for _ in range(200) for packet in sender.packets(encryptor.seal(CLEAR_OPUS, OPUS))]
         judged(track, packets)
         assert track.judge(replace(packets[3], payload=CLEAR_OPUS)) == Judgement(Action.DROP, Reason.LATE)
         between = replace(packets[199], sequence=packets[199].sequence + 1, payload=packets[5].payload)
@@ -280,8 +281,8 @@ class TestAttacks:
     def test_opens_streams_without_end(self) -> None:
         track, encryptor = TrackGate(KEY_IDS), FrameEncryptor(key())
         for ssrc in range(gate.MOST_STREAMS):
-            assert judged(track, Sender(Codec.OPUS, ssrc, pieces=1).packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS)))
-        more = Sender(Codec.OPUS, 99, pieces=1).packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS))
+            assert judged(track, Sender(OPUS, ssrc, pieces=1).packets(encryptor.seal(CLEAR_OPUS, OPUS)))
+        more = Sender(OPUS, 99, pieces=1).packets(encryptor.seal(CLEAR_OPUS, OPUS))
         assert judged(track, more) == [Judgement(Action.DROP, Reason.TOO_MANY_STREAMS)]
         track.forget(0)
         assert judged(track, more) == [FORWARD]
@@ -292,7 +293,7 @@ class TestMuting:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
         for _ in range(gate.FAILURES_TO_MUTE):
             judged(track, sender.packets(CLEAR_OPUS))
-        sealed = sender.packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS))
+        sealed = sender.packets(encryptor.seal(CLEAR_OPUS, OPUS))
         track.announce(KEY_IDS)
         assert judged(track, sealed) == [Judgement(Action.DROP, Reason.MUTED)]
         track.unmute()
@@ -302,7 +303,7 @@ class TestMuting:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
         for _ in range(gate.FAILURES_TO_MUTE - 1):
             assert actions(judged(track, sender.packets(CLEAR_OPUS))) == {Action.DROP}
-        assert judged(track, sender.packets(encryptor.seal(CLEAR_OPUS, Codec.OPUS))) == [FORWARD]
+        assert judged(track, sender.packets(encryptor.seal(CLEAR_OPUS, OPUS))) == [FORWARD]
 
 
 class TestMessages:
@@ -345,27 +346,27 @@ def test_what_cannot_be_announced(key_ids: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("codec", "payload", "part"),
     [
-        (Codec.OPUS, "78", FramePart(True, True, 0, 1)),
-        (Codec.VP8, "10" + "30", FramePart(True, False, 0, 11)),
-        (Codec.VP8, "10" + "31", FramePart(True, False, 0, 4)),
-        (Codec.VP8, "11" + "31", FramePart(False, False, 0, 1)),
-        (Codec.VP8, "00" + "31", FramePart(False, False, 0, 1)),
-        (Codec.VP8, "90" + "80" + "07" + "31", FramePart(True, False, 0, 6)),
-        (Codec.VP8, "90" + "f0" + "8007" + "01" + "20" + "30", FramePart(True, False, 0, 16)),
-        (Codec.VP9, "0c", FramePart(True, True, 0, 1)),
-        (Codec.VP9, "88" + "8007", FramePart(True, False, 0, 3)),
-        (Codec.VP9, "ac" + "07" + "04" + "01", FramePart(True, True, 2, 4)),
-        (Codec.VP9, "fc" + "07" + "02" + "0304", FramePart(True, True, 1, 5)),
+        (OPUS, "78", FramePart(True, True, 0, 1)),
+        (VP8, "10" + "30", FramePart(True, False, 0, 11)),
+        (VP8, "10" + "31", FramePart(True, False, 0, 4)),
+        (VP8, "11" + "31", FramePart(False, False, 0, 1)),
+        (VP8, "00" + "31", FramePart(False, False, 0, 1)),
+        (VP8, "90" + "80" + "07" + "31", FramePart(True, False, 0, 6)),
+        (VP8, "90" + "f0" + "8007" + "01" + "20" + "30", FramePart(True, False, 0, 16)),
+        (VP9, "0c", FramePart(True, True, 0, 1)),
+        (VP9, "88" + "8007", FramePart(True, False, 0, 3)),
+        (VP9, "ac" + "07" + "04" + "01", FramePart(True, True, 2, 4)),
+        (VP9, "fc" + "07" + "02" + "0304", FramePart(True, True, 1, 5)),
         # Three sizes; two pictures with one reference and none.
-        (Codec.VP9, "0a" + "58" + "00" * 12 + "02" + "0401" + "00", FramePart(True, False, 0, 18)),
+        (VP9, "0a" + "58" + "00" * 12 + "02" + "0401" + "00", FramePart(True, False, 0, 18)),
     ],
 )
-def test_where_a_header_must_stand(codec: Codec, payload: str, part: FramePart) -> None:
+def test_where_a_header_must_stand(codec: CodecName, payload: str, part: FramePart) -> None:
     assert frame_part(codec, memoryview(bytes.fromhex(payload))) == part
 
 
-@hypothesis.given(st.sampled_from(Codec), st.binary(min_size=1, max_size=60))
-def test_any_payload_is_read_or_refused(codec: Codec, payload: bytes) -> None:
+@hypothesis.given(st.sampled_from(SEALED_CODECS), st.binary(min_size=1, max_size=60))
+def test_any_payload_is_read_or_refused(codec: CodecName, payload: bytes) -> None:
     try:
         part = frame_part(codec, payload)
     except BadPacket:
@@ -375,13 +376,15 @@ def test_any_payload_is_read_or_refused(codec: Codec, payload: bytes) -> None:
 
 @hypothesis.given(
     st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 400), st.integers(0, 5), st.booleans(), st.sampled_from(Codec)),
+        st.tuples(
+            st.integers(0, 3), st.integers(0, 400), st.integers(0, 5), st.booleans(), st.sampled_from(SEALED_CODECS)
+        ),
         max_size=60,
     ),
     st.binary(min_size=0, max_size=60),
 )
 def test_no_clear_bytes_begin_a_frame_that_comes_out(
-    headers: list[tuple[int, int, int, bool, Codec]], payload: bytes
+    headers: list[tuple[int, int, int, bool, CodecName]], payload: bytes
 ) -> None:
     hypothesis.assume(not any(one.to_bytes(3, "big") in payload for one in KEY_IDS))
     track = TrackGate(KEY_IDS)
@@ -394,7 +397,7 @@ def test_no_clear_bytes_begin_a_frame_that_comes_out(
 def test_what_is_remembered_of_a_stream_is_bounded() -> None:
     track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), Sender()
     for _ in range(1000):
-        judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, Codec.VP8)))
+        judged(track, sender.packets(encryptor.seal(CLEAR_DELTA_FRAME, VP8)))
     (stream,) = track._streams.values()
     assert len(stream.sequences) == len(stream.positions) == gate.REMEMBERED
     assert len(stream.frames) == gate.REMEMBERED

@@ -8,9 +8,10 @@ from itertools import count
 
 import pytest
 
+from media.codecs.names import CodecName
+from media.extensions import ExtensionName
 from media.sdp.answer import SlotLine, answer, new_slot_line
-from media.sdp.codecs import CLEAR, SECURE, CodecName, Estimator, Policy
-from media.sdp.extensions import ExtensionName
+from media.sdp.codecs import CLEAR, SECURE, Estimator, Policy
 from media.sdp.model import BadOffer
 from media.sdp.negotiation import (
     Agreement,
