@@ -18,10 +18,10 @@ from typing import Final
 
 from media import sframe
 from media.codecs.names import CodecName
+from media.codecs.part import FramePart
 from media.errors import BadPacket
-from media.framecrypto import ReplayWindow
+from media.framecrypto import ReplayWindow, prefix_length
 from media.framekeys import SUITE
-from media.gateframes import FramePart, frame_part
 
 FAILURES_TO_MUTE: Final = 3
 # Three layers, their predecessors after a restart of the encoder, and room.
@@ -66,14 +66,20 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A packet of media after repair: ``sequence`` is counted on beyond 16 bits, and no padding is in ``payload``."""
+    """A packet of media after repair: ``sequence`` is counted on beyond 16 bits, and no padding is in ``payload``.
+    ``part`` is what the codec's reader says of it (media.codecs.readers); what that refuses never comes here."""
 
     ssrc: int
     sequence: int
     timestamp: int
-    marker: bool
     codec: CodecName
     payload: bytes | memoryview
+    part: FramePart
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Frames of one timestamp differ in their spatial layer."""
+        return self.timestamp, self.part.spatial_id or 0
 
 
 _FORWARD: Final = Judgement(Action.FORWARD)
@@ -205,18 +211,12 @@ class TrackGate:
     def judge(self, packet: Arrival) -> Judgement:
         if self.muted:
             return Judgement(Action.DROP, Reason.MUTED)
-        if not packet.payload:
-            return _FORWARD
         stream = self._stream(packet.ssrc)
         if stream is None:
             return Judgement(Action.DROP, Reason.TOO_MANY_STREAMS)
         if stream.is_late(packet.sequence):
             return Judgement(Action.DROP, Reason.LATE)
-        try:
-            part = frame_part(packet.codec, packet.payload)
-        except BadPacket:
-            return self._failures.add(Reason.TOO_SHORT)
-        return self._start(stream, packet, part) if part.starts else _continuation(stream, packet, part)
+        return self._start(stream, packet) if packet.part.starts_frame else _continuation(stream, packet)
 
     def _stream(self, ssrc: int) -> _Stream | None:
         stream = self._streams.get(ssrc)
@@ -224,31 +224,32 @@ class TrackGate:
             stream = self._streams[ssrc] = _Stream()
         return stream
 
-    def _start(self, stream: _Stream, packet: Arrival, part: FramePart) -> Judgement:
-        frame = (packet.timestamp, part.layer)
-        whole = part.ends or packet.marker
-        position = self._position(packet.payload, part.header_at, whole=whole)
+    def _start(self, stream: _Stream, packet: Arrival) -> Judgement:
+        position = self._position(packet)
         if not isinstance(position, Reason) and not stream.fits(packet.sequence, position):
             position = Reason.OLD_COUNTER
         if isinstance(position, Reason):
-            stream.settle(frame, passed=False)
+            stream.settle(packet.frame, passed=False)
             return self._failures.add(position)
         stream.remember(packet.sequence, position)
-        if stream.settle(frame, passed=True):
+        if stream.settle(packet.frame, passed=True):
             return _FORWARD
         return Judgement(Action.DROP, Reason.FRAME_REFUSED)
 
-    def _position(self, payload: bytes | memoryview, at: int, *, whole: bool) -> tuple[int, int] | Reason:
-        found = self._announced.position(payload, at)
+    def _position(self, packet: Arrival) -> tuple[int, int] | Reason:
+        payload, at = packet.payload, packet.part.frame_at
+        if at >= len(payload):
+            return Reason.TOO_SHORT
+        found = self._announced.position(payload, at + prefix_length(packet.codec, payload[at]))
         if isinstance(found, Reason):
             return found
         position, end = found
         # The tag of a frame of several packets ends in a later one.
-        return Reason.TOO_SHORT if whole and len(payload) < end + SUITE.tag_length else position
+        return Reason.TOO_SHORT if packet.part.ends_frame and len(payload) < end + SUITE.tag_length else position
 
 
-def _continuation(stream: _Stream, packet: Arrival, part: FramePart) -> Judgement:
-    passed = stream.frames.get((packet.timestamp, part.layer))
+def _continuation(stream: _Stream, packet: Arrival) -> Judgement:
+    passed = stream.frames.get(packet.frame)
     if passed is None:
         return Judgement(Action.HOLD, Reason.START_UNSEEN)
     return _FORWARD if passed else Judgement(Action.DROP, Reason.FRAME_REFUSED)

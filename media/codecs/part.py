@@ -21,6 +21,8 @@ class FramePart:
       receiver of nothing may where the layer is the lowest.
     - ``is_layer_sync``: a receiver of the lower temporal layers may take up this one here.
     - ``size``: width and height, where this packet says them.
+    - ``frame_at``: where the frame's bytes begin, behind the payload descriptor of VP8 and VP9. 0 where there is none,
+      and where a part was read from the dependency descriptor alone.
     """
 
     starts_frame: bool
@@ -32,3 +34,4 @@ class FramePart:
     is_switching_point: bool = False
     is_layer_sync: bool = False
     size: tuple[int, int] | None = None
+    frame_at: int = 0

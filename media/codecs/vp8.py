@@ -55,6 +55,7 @@ class Vp8Descriptor:
             is_switching_point=self.is_keyframe,
             is_layer_sync=self.is_layer_sync or self.is_keyframe,
             size=self.size,
+            frame_at=self.length,
         )
 
 

@@ -75,6 +75,7 @@ class Vp9Descriptor:
             # Senders set U where a picture refers to lower temporal layers alone.
             is_layer_sync=self.starts_frame and (self.is_switching_up or fresh),
             size=self._size(),
+            frame_at=self.length,
         )
 
     def _size(self) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import hypothesis
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 
 from media import framekeys, gate, sframe
 from media.codecs.names import CodecName
+from media.codecs.part import FramePart
+from media.codecs.readers import READERS
 from media.errors import BadPacket
 from media.framecrypto import SEALED_CODECS, FrameEncryptor
-from media.framekeys import FrameKey
+from media.framekeys import SUITE, FrameKey
 from media.gate import Action, Arrival, Judgement, MessageGate, Reason, TrackGate
-from media.gateframes import FramePart, frame_part
 
 VP8, VP9, OPUS = SEALED_CODECS
 
@@ -31,6 +33,13 @@ def key(epoch: int = 0, participant: str = "ada") -> FrameKey:
 
 
 KEY_IDS = (key(0).key_id, key(1).key_id)
+
+
+def arrival(  # noqa: PLR0917
+    ssrc: int, sequence: int, timestamp: int, marker: bool, codec: CodecName, payload: bytes
+) -> Arrival:
+    part = READERS[codec.value.lower()](payload, marker=marker)
+    return Arrival(ssrc, sequence, timestamp, codec, payload, part)
 
 
 @dataclass(slots=True)
@@ -51,7 +60,7 @@ class Sender:
         for index, part in enumerate(parts):
             first, last = index == 0, index == len(parts) - 1
             payload = self._descriptor(first=first, last=last) + part
-            made.append(Arrival(self.ssrc, self.sequence, self.timestamp, last, self.codec, payload))
+            made.append(arrival(self.ssrc, self.sequence, self.timestamp, last, self.codec, payload))
             self.sequence += 1
         return made
 
@@ -104,13 +113,12 @@ class TestWhatEncrypts:
                 sealed = encryptor.seal(CLEAR_DELTA_FRAME, VP9)
                 # I, L, B, E; picture id; TID and SID; TL0PICIDX.
                 payload = bytes((0xAC, 7, layer << 1, 1)) + sealed
-                packet = Arrival(1, picture * 3 + layer, picture * 3000, layer == 2, VP9, payload)
+                packet = arrival(1, picture * 3 + layer, picture * 3000, layer == 2, VP9, payload)
                 assert track.judge(packet) == FORWARD
 
-    def test_dtx_and_empty_frames_come_through(self) -> None:
+    def test_sound_that_pauses_comes_through(self) -> None:
         track, encryptor, sender = TrackGate(KEY_IDS), FrameEncryptor(key()), one_packet()
         assert judged(track, sender.packets(encryptor.seal(b"\x78", OPUS))) == [FORWARD]
-        assert track.judge(Arrival(1, 2000, 1, False, OPUS, b"")) == FORWARD
 
     def test_loss_reordering_and_repair_fail_nothing(self) -> None:
         encryptor, sender, dice = FrameEncryptor(key()), Sender(), random.Random(5)  # noqa: S311
@@ -150,7 +158,8 @@ class TestWhatEncrypts:
 
 
 def clear_frames(codec: CodecName) -> list[bytes]:
-    return [CLEAR_OPUS] if codec is OPUS else [CLEAR_KEY_FRAME, CLEAR_DELTA_FRAME, CLEAR_OPUS]
+    # A reader of VP8 refuses what has a key frame's first bit and not its start code: it never comes to the gate.
+    return [CLEAR_OPUS] if codec is OPUS else [CLEAR_KEY_FRAME, CLEAR_DELTA_FRAME, b"\x01" + CLEAR_OPUS]
 
 
 class TestAttacks:
@@ -207,9 +216,9 @@ class TestAttacks:
         track, encryptor = TrackGate(KEY_IDS), FrameEncryptor(key())
         for picture in range(gate.FAILURES_TO_MUTE):
             sealed = encryptor.seal(CLEAR_DELTA_FRAME, VP9)
-            low = Arrival(1, picture * 3, picture, False, VP9, bytes((0xAC, 7, 0, 1)) + sealed)
-            high = Arrival(1, picture * 3 + 1, picture, False, VP9, bytes((0xA8, 7, 2, 1)) + CLEAR_OPUS)
-            more = Arrival(1, picture * 3 + 2, picture, True, VP9, bytes((0xA4, 7, 2, 1)) + CLEAR_OPUS)
+            low = arrival(1, picture * 3, picture, False, VP9, bytes((0xAC, 7, 0, 1)) + sealed)
+            high = arrival(1, picture * 3 + 1, picture, False, VP9, bytes((0xA8, 7, 2, 1)) + CLEAR_OPUS)
+            more = arrival(1, picture * 3 + 2, picture, True, VP9, bytes((0xA4, 7, 2, 1)) + CLEAR_OPUS)
             assert [track.judge(one).action for one in (low, high, more)] == [Action.FORWARD, Action.DROP, Action.DROP]
         assert track.muted
 
@@ -238,9 +247,10 @@ class TestAttacks:
         verdicts = self.attack(TrackGate(KEY_IDS), one_packet(), [b"\x78" + header + bytes(15)] * 3)
         assert verdicts[0].reason is Reason.TOO_SHORT
 
-    @pytest.mark.parametrize("payload", [b"\x90", b"\x90\x80", b"\x90\xe0\x80\x01\x02\x40"])
-    def test_sends_cut_descriptors(self, payload: bytes) -> None:
-        assert TrackGate(KEY_IDS).judge(Arrival(1, 1, 1, True, VP8, payload)).reason is Reason.TOO_SHORT
+    @pytest.mark.parametrize("payload", [b"", b"\x10"])
+    def test_sends_descriptors_with_no_frame_behind(self, payload: bytes) -> None:
+        part = FramePart(starts_frame=True, ends_frame=True, is_keyframe=True, frame_at=1)
+        assert TrackGate(KEY_IDS).judge(Arrival(1, 1, 1, VP8, payload, part)).reason is Reason.TOO_SHORT
 
     def test_never_sends_a_start(self) -> None:
         track, sender = TrackGate(KEY_IDS), Sender()
@@ -344,34 +354,26 @@ def test_what_cannot_be_announced(key_ids: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "payload", "part"),
+    ("codec", "payload", "header_at"),
     [
-        (OPUS, "78", FramePart(True, True, 0, 1)),
-        (VP8, "10" + "30", FramePart(True, False, 0, 11)),
-        (VP8, "10" + "31", FramePart(True, False, 0, 4)),
-        (VP8, "11" + "31", FramePart(False, False, 0, 1)),
-        (VP8, "00" + "31", FramePart(False, False, 0, 1)),
-        (VP8, "90" + "80" + "07" + "31", FramePart(True, False, 0, 6)),
-        (VP8, "90" + "f0" + "8007" + "01" + "20" + "30", FramePart(True, False, 0, 16)),
-        (VP9, "0c", FramePart(True, True, 0, 1)),
-        (VP9, "88" + "8007", FramePart(True, False, 0, 3)),
-        (VP9, "ac" + "07" + "04" + "01", FramePart(True, True, 2, 4)),
-        (VP9, "fc" + "07" + "02" + "0304", FramePart(True, True, 1, 5)),
+        (OPUS, "78", 1),
+        (VP8, "10" + "30" + "00009d012a80026801", 11),
+        (VP8, "10" + "31", 4),
+        (VP8, "90" + "80" + "07" + "31", 6),
+        (VP8, "90" + "f0" + "8007" + "01" + "20" + "31", 9),
+        (VP9, "0c", 1),
+        (VP9, "88" + "8007", 3),
+        (VP9, "ac" + "07" + "04" + "01", 4),
+        (VP9, "fc" + "07" + "02" + "0304", 5),
         # Three sizes; two pictures with one reference and none.
-        (VP9, "0a" + "58" + "00" * 12 + "02" + "0401" + "00", FramePart(True, False, 0, 18)),
+        (VP9, "0a" + "58" + "00" * 12 + "02" + "0401" + "00", 18),
     ],
 )
-def test_where_a_header_must_stand(codec: CodecName, payload: str, part: FramePart) -> None:
-    assert frame_part(codec, memoryview(bytes.fromhex(payload))) == part
-
-
-@hypothesis.given(st.sampled_from(SEALED_CODECS), st.binary(min_size=1, max_size=60))
-def test_any_payload_is_read_or_refused(codec: CodecName, payload: bytes) -> None:
-    try:
-        part = frame_part(codec, payload)
-    except BadPacket:
-        return
-    assert part.header_at >= 0
+def test_a_header_must_stand_here_and_nowhere_else(codec: CodecName, payload: str, header_at: int) -> None:
+    sealed = sframe.build_header(KEY_IDS[0], 0) + bytes(SUITE.tag_length)
+    before = bytes.fromhex(payload).ljust(header_at, b"\x07")
+    for more, reason in ((b"", None), (b"\x07", Reason.CLEAR_FRAME)):
+        assert TrackGate(KEY_IDS).judge(arrival(1, 1, 1, True, codec, before + more + sealed)).reason is reason
 
 
 @hypothesis.given(
@@ -389,8 +391,9 @@ def test_no_clear_bytes_begin_a_frame_that_comes_out(
     hypothesis.assume(not any(one.to_bytes(3, "big") in payload for one in KEY_IDS))
     track = TrackGate(KEY_IDS)
     for ssrc, sequence, timestamp, marker, codec in headers:
-        judgement = track.judge(Arrival(ssrc, sequence, timestamp, marker, codec, payload))
-        assert (judgement.action is Action.FORWARD) == (not payload and not judgement.failed)
+        with suppress(BadPacket):
+            judgement = track.judge(arrival(ssrc, sequence, timestamp, marker, codec, payload))
+            assert judgement.action is not Action.FORWARD
     assert all(len(stream.frames) <= gate.REMEMBERED for stream in track._streams.values())
 
 
