@@ -14,10 +14,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-ROOMS = ("kernel", "config", "identity", "chat", "media", "sfu", "signaling", "adapters", "api")
+ROOMS = ("kernel", "config", "identity", "chat", "media", "sfu", "signaling", "adapters", "api", "secureconnect")
 """Packages of the product. A new one is added here, to the packages of the distribution and to the import rules."""
 
-OTHER_FOLDERS = frozenset({"tests", "tooling", "requirements", "docs", "docker", "benchmarks"})
+OTHER_FOLDERS = frozenset({"tests", "tooling", "requirements", "docs", "docker", "benchmarks", "examples"})
 LONGEST_FILE = 600
 
 

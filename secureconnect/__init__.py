@@ -1,0 +1,1 @@
+"""The Python client: joins a room of a SecureConnect server, publishes, subscribes, sends and hears."""
