@@ -121,7 +121,7 @@ async def _load(port: int, requests: list[bytes], seconds: float, cpu: Callable[
 async def _serve(pipe: Connection, redis_url: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
-            server=Server(port=0, data_dir=folder),
+            server=Server(port=0, media_port=0, data_dir=folder),
             limits=Limits(login=100_000, register=100_000, default=100_000_000),
             redis=Redis(url=Secret(redis_url)),
         )

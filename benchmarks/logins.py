@@ -49,7 +49,7 @@ class Lag:
 
 @asynccontextmanager
 async def product(folder: Path) -> AsyncIterator[int]:
-    settings = Settings(server=Server(port=0, data_dir=str(folder)), limits=Limits(enabled=False))
+    settings = Settings(server=Server(port=0, media_port=0, data_dir=str(folder)), limits=Limits(enabled=False))
     secret = Secret("only for measuring " * 3)
     sockets = bind("127.0.0.1", 0)
     async with running_server(settings, secret, sockets, access_log=None, announce=lambda _line: None) as started:

@@ -66,7 +66,7 @@ def notes() -> Resource:
 async def serving(folder: Path) -> AsyncIterator[int]:
     """``folder`` takes the data and the log; the port is what is yielded."""
     settings = Settings(
-        server=Server(port=0, data_dir=str(folder)),
+        server=Server(port=0, media_port=0, data_dir=str(folder)),
         limits=Limits(messages=100_000_000),
         logging=Logging(format="json"),
     )

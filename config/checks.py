@@ -86,6 +86,27 @@ def _ports_differ(settings: Settings) -> Iterator[Finding]:
         yield Finding(("server.media_port", "server.port"), message)
 
 
+def _media_addresses(settings: Settings) -> Iterator[Finding]:
+    """Candidates name addresses, not hosts: nobody would look a name up for us."""
+    for key, addresses in (
+        ("media.addresses", settings.media.addresses),
+        ("media.advertised", settings.media.advertised),
+    ):
+        for address in addresses:
+            if problem := _media_address_problem(address):
+                yield Finding((key,), f"{address!r} {problem}")
+
+
+def _media_address_problem(address: str) -> str | None:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return "is not an address such as 203.0.113.7 or 2001:db8::7"
+    if parsed.is_unspecified:
+        return "stands for every address; leave the list empty and set server.host to it"
+    return None
+
+
 def _proxies_are_networks(settings: Settings) -> Iterator[Finding]:
     for network in settings.server.trusted_proxies:
         try:
@@ -333,6 +354,7 @@ def _the_door_is_closed(settings: Settings) -> Iterator[Finding]:
 
 _ALWAYS: tuple[Rule, ...] = (
     _ports_differ,
+    _media_addresses,
     _proxies_are_networks,
     _web_addresses,
     _collector_is_a_url,

@@ -73,6 +73,26 @@ class Server(Section, frozen=True):
     ] = 10_000
 
 
+class Media(Section, frozen=True):
+    """Where audio and video come in and go out: the port is `server.media_port`."""
+
+    addresses: Annotated[
+        tuple[str, ...],
+        _says("Addresses of this machine to bind; empty: server.host, and for 0.0.0.0 or :: every one it has."),
+    ] = ()
+    advertised: Annotated[
+        tuple[str, ...],
+        _says("Addresses told to clients, such as the public one behind NAT; empty: those that are bound."),
+    ] = ()
+    tcp: Annotated[bool, _says("Also take media over TCP, for networks that let no UDP through.")] = True
+    max_transports: Annotated[
+        int, Meta(ge=1, le=1_000_000), _says("Participants with media on this node; one more is told to try another.")
+    ] = 2_000
+    receive_buffer: Annotated[
+        Size, Meta(ge=64 << 10, le=1 << 30), _says("Kernel buffer of each UDP socket, as far as the system allows it.")
+    ] = Size(4 << 20)
+
+
 class Limits(Section, frozen=True):
     """What one caller may ask of us. Rates are requests a minute, kept in a token bucket each."""
 
@@ -95,6 +115,7 @@ class Limits(Section, frozen=True):
     presence: Annotated[int, _RATE, _says("Times a minute that devices say that they are there.")] = 30
     messages: Annotated[int, _RATE, _says("Messages a minute.")] = 100
     calls: Annotated[int, _RATE, _says("Call and room control requests a minute.")] = 20
+    sockets: Annotated[int, _RATE, _says("Sockets of rooms opened a minute from one address; an office has one.")] = 300
     storage: Annotated[int, _RATE, _says("File requests a minute.")] = 30
     default: Annotated[int, _RATE, _says("Everything else, a minute.")] = 100
 
@@ -303,6 +324,7 @@ class Settings(Section, frozen=True):
     """The whole configuration; only the composition root sees it."""
 
     server: Server = Server()
+    media: Media = Media()
     limits: Limits = Limits()
     security: Security = Security()
     identity: Identity = Identity()

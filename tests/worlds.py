@@ -166,7 +166,7 @@ async def world(
     if not database_url and not data.exists():
         await asyncio.to_thread(_furnish, data)
     settings = Settings(
-        server=Server(port=0, data_dir=str(data)),
+        server=Server(port=0, media_port=0, data_dir=str(data)),
         limits=limits or Limits(enabled=False),
         identity=identity or Identity(),
         database=Database(url=Secret(database_url)),

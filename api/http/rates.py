@@ -20,7 +20,7 @@ FAIL_CLOSED = frozenset({"login", "register", "refresh", "password", "email", "f
 
 RATES = (
     *(*sorted(FAIL_CLOSED), "profile", "search", "avatars", "friend_requests", "presence"),
-    *("messages", "calls", "storage", "default"),
+    *("messages", "calls", "sockets", "storage", "default"),
 )
 
 # Everything a service asks takes from one bucket, which its key sizes.

@@ -40,7 +40,7 @@ async def document_of_the_tests() -> tuple[dict[str, Any], Sequence[Resource]]:
 
 
 async def document_of_the_product(directory: Path) -> dict[str, Any]:
-    settings = Settings(server=Server(port=0, data_dir=str(directory)))
+    settings = Settings(server=Server(port=0, media_port=0, data_dir=str(directory)))
     sockets = bind(settings.server.host, 0)
     secret = Secret("a secret of this test, long enough to be one")
     async with running_server(settings, secret, sockets, access_log=None, announce=lambda line: None) as started:

@@ -61,7 +61,8 @@ def test_every_limit_of_the_settings_is_a_rate_and_knows_what_an_outage_means() 
     assert all(name in limiter for name in RATES)
     assert "no_such_limit" not in limiter
     assert set(RATES) | {"enabled", "body", "json_depth"} == set(Limits.__struct_fields__)
-    others = {"profile", "search", "avatars", "friend_requests", "presence", "messages", "calls", "storage", "default"}
+    others = {"profile", "search", "avatars", "friend_requests", "presence", "messages", "calls"}
+    others |= {"sockets", "storage", "default"}
     assert set(RATES) - FAIL_CLOSED == others
 
 

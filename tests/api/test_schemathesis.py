@@ -83,7 +83,9 @@ async def test_one_of_everything_does_what_its_document_says(tmp_path: Path) -> 
 
 @asynccontextmanager
 async def product(folder: Path) -> AsyncIterator[str]:
-    settings = Settings(server=Server(port=0, data_dir=str(folder / "data")), limits=UNLIMITED, telemetry=TELEMETRY)
+    settings = Settings(
+        server=Server(port=0, media_port=0, data_dir=str(folder / "data")), limits=UNLIMITED, telemetry=TELEMETRY
+    )
     sockets = bind(settings.server.host, 0)
     secret = Secret("a secret of this test, long enough to be one")
     async with running_server(settings, secret, sockets, access_log=None, announce=lambda line: None):

@@ -23,6 +23,10 @@ S3 = f'[objects]\naccess_key = "k"\nsecret_key = "{STRONG_PASSWORD}"\n'
     ("toml", "key", "said"),
     [
         ("[server]\nport = 9000\nmedia_port = 9000", "server.media_port", "9000 is also server.port"),
+        ('[media]\naddresses = ["meet.example.org"]', "media.addresses", "is not an address such as"),
+        ('[media]\naddresses = ["0.0.0.0"]', "media.addresses", "stands for every address"),
+        ('[media]\nadvertised = ["203.0.113.7:8081"]', "media.advertised", "is not an address such as"),
+        ('[media]\nadvertised = ["203.0.113.7", "::"]', "media.advertised", "'::' stands for every address"),
         ('[server]\ntrusted_proxies = ["10.0.0.0/8", "10.0.0.1/8"]', "server.trusted_proxies", "has host bits set"),
         ('[server]\ntrusted_proxies = ["proxy"]', "server.trusted_proxies", "'proxy' is not a network"),
         ('[server]\npublic_url = "https://x.example/chat"', "server.public_url", "without a path"),
@@ -121,6 +125,7 @@ def test_a_rule_that_is_broken_names_the_key_and_the_cure(reading: Reading, toml
     "toml",
     [
         "[server]\nport = 0\nmedia_port = 0",
+        '[media]\naddresses = ["127.0.0.1", "2001:db8::7"]\nadvertised = ["203.0.113.7"]',
         '[server]\ntrusted_proxies = ["10.0.0.0/8", "192.0.2.1", "fd00::/8"]',
         '[server]\npublic_url = "https://meet.example.org:8443"',
         '[server]\npublic_url = "http://[2001:db8::1]:8080"',

@@ -83,7 +83,7 @@ async def bench(
     if not database_url and not data.exists():
         await asyncio.to_thread(_furnish, data)
     settings = Settings(
-        server=Server(port=0, data_dir=str(data)),
+        server=Server(port=0, media_port=0, data_dir=str(data)),
         identity=identity or Identity(),
         database=Database(url=Secret(database_url)),
         redis=Redis(url=Secret(redis_url)),

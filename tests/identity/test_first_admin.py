@@ -126,7 +126,7 @@ async def test_the_link_is_shown_at_the_console_and_leads_to_a_page(tmp_path: Pa
 async def test_a_server_prints_it_only_while_there_is_no_admin(tmp_path: Path) -> None:
     async def printed() -> str:
         lines: list[str] = []
-        settings = Settings(server=Server(port=0, data_dir=str(tmp_path / "data")))
+        settings = Settings(server=Server(port=0, media_port=0, data_dir=str(tmp_path / "data")))
         serving = asyncio.create_task(serve(settings, SECRET, access_log=None, announce=lines.append))
         try:
             async with asyncio.timeout(20):

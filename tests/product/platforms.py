@@ -36,7 +36,7 @@ CACHE_SECONDS = 60
 def embedded_settings(folder: Path) -> Settings:
     """Nothing but what the process keeps itself, in ``folder``."""
     return Settings(
-        server=Server(port=0, data_dir=str(folder), shutdown_timeout=Duration(8)),
+        server=Server(port=0, media_port=0, data_dir=str(folder), shutdown_timeout=Duration(8)),
         database=Database(cache_ttl=Duration(CACHE_SECONDS)),
         jobs=Jobs(poll=Duration(0.1)),
         # The tests have a watch of their own, which knows a busy machine from a blocked loop.
