@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from sfu.sources import Kind, Source
+from media.codecs.names import Kind
+from sfu.sources import Source
 
 # Putting one in place can free a better one for another; in practice the second pass changes nothing.
 MOST_PASSES: Final = 8

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
+from media.codecs.names import Kind
 
-class Kind(Enum):
-    AUDIO = "audio"
-    VIDEO = "video"
+__all__ = ["Kind", "Source"]
 
 
 class Source(Enum):

@@ -10,31 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import ip_address
 
+from media import candidates
+from media.candidates import Advertised
 from media.sdp.codecs import AgreedCodec
 from media.sdp.model import Fingerprint, Section
 from media.sdp.negotiation import DATA_FORMAT, AgreedSection, Agreement, Slot, Use
 
-# RFC 8445 section 5.1.2.1; TCP below all of UDP, as RFC 6544 section 4.2 has it, which also gives the passive
-# preference: 4 in the upper three bits.
-_HOST_OVER_UDP, _HOST_OVER_TCP = 126, 90
-_PASSIVE = 4 << 13
-_MOST_PREFERRED = 0xFFFF
-
-
-@dataclass(frozen=True, slots=True)
-class Advertised:
-    """An address that clients may reach us at, the best one first. ``tcp_port`` is None where we take no TCP."""
-
-    address: IPv4Address | IPv6Address
-    udp_port: int
-    tcp_port: int | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class LocalTransport:
-    """``session_id`` stays for the life of the connection, ``version`` grows by one an answer."""
+    """``session_id`` stays for the life of the connection, ``version`` grows by one an answer. ``advertised`` is where
+    clients may reach us, the best one first; there is one at least."""
 
     session_id: int
     version: int
@@ -77,24 +65,9 @@ def answer(agreement: Agreement, local: LocalTransport, slots: Mapping[str, Slot
         lines.extend(_section(section, agreement, local, slots))
         if section.offered.mid == bundle[0]:
             # The transport is one, so its candidates stand once.
-            lines.extend(candidates(local.advertised))
+            lines.extend(f"a={candidate.value}" for candidate in candidates.offered(local.advertised))
             lines.append("a=end-of-candidates")
     return "\r\n".join(lines) + "\r\n"
-
-
-def candidates(advertised: tuple[Advertised, ...]) -> Iterator[str]:
-    """As ``a=`` lines."""
-    for index, one in enumerate(advertised):
-        priority = _priority(_HOST_OVER_UDP, _MOST_PREFERRED - index)
-        yield f"a=candidate:u{index} 1 udp {priority} {one.address} {one.udp_port} typ host"
-    for index, one in enumerate(advertised):
-        if one.tcp_port is not None:
-            priority = _priority(_HOST_OVER_TCP, _PASSIVE + 0x1FFF - index)
-            yield f"a=candidate:t{index} 1 tcp {priority} {one.address} {one.tcp_port} typ host tcptype passive"
-
-
-def _priority(type_preference: int, local_preference: int) -> int:
-    return (type_preference << 24) + (local_preference << 8) + 255
 
 
 def _bundle(agreement: Agreement) -> Iterator[str]:
@@ -117,8 +90,8 @@ def _section(
         return
     first = local.advertised[0]
     formats = [DATA_FORMAT] if section.use is Use.DATA else [str(number) for number in _payload_types(section)]
-    yield f"m={offered.kind} {first.udp_port} {offered.protocol} {' '.join(formats)}"
-    yield f"c=IN IP{first.address.version} {first.address}"
+    yield f"m={offered.kind} {first.udp_port or first.tcp_port} {offered.protocol} {' '.join(formats)}"
+    yield f"c=IN IP{ip_address(first.address).version} {first.address}"
     yield f"a=mid:{offered.mid}"
     yield f"a=ice-ufrag:{local.ufrag}"
     yield f"a=ice-pwd:{local.password}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import re
 
+from media import candidates
+from media.candidates import Candidate
+from media.errors import BadPacket
+from media.extensions import LONGEST_NAME
 from media.sdp.model import (
     BadOffer,
-    Candidate,
     Codec,
     Direction,
     Extension,
@@ -20,9 +23,9 @@ from media.sdp.model import (
 
 # RFC 8866 section 9, `token`.
 TOKEN = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,64}")
-# One-byte header extensions carry at most 16 bytes (RFC 8285 section 4.2), and both ids travel in them.
-_MID = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,16}")
-RID = re.compile(r"[0-9A-Za-z_\-]{1,16}")
+# Both ids travel in header extensions, and what is longer than those carry could never be met there.
+_MID = re.compile(rf"[!#$%&'*+\-.0-9A-Z^_`a-z{{|}}~]{{1,{LONGEST_NAME}}}")
+RID = re.compile(rf"[0-9A-Za-z_\-]{{1,{LONGEST_NAME}}}")
 _RESTRICTIONS = re.compile(r"[0-9A-Za-z_\-=,;./]{1,128}")
 # RFC 8839 section 5.4: at least 24 and 128 random bits; at most 256 characters.
 _UFRAG = re.compile(r"[0-9A-Za-z+/]{4,256}")
@@ -154,22 +157,11 @@ def msid(text: str) -> Msid:
 
 
 def candidate(text: str) -> Candidate:
-    """Also what a client sends by itself, without ``candidate:`` in front. RFC 8839 section 5.1."""
-    fields = text.split(" ")
-    if not 8 <= len(fields) <= _MOST_IN_A_LIST or fields[6] != "typ" or not _VISIBLE.fullmatch(text.replace(" ", "")):
-        raise BadOffer("bad_candidate", "too few fields, too many or strange ones")
-    foundation, component, transport, priority, address, port, _, kind = fields[:8]
-    rest = dict(zip(fields[8::2], fields[9::2], strict=False))
-    return Candidate(
-        _matched(_VISIBLE, foundation, "bad_candidate"),
-        number(component, "a component", 256, 1),
-        _matched(TOKEN, transport.lower(), "bad_candidate"),
-        number(priority, "a priority", 0x7FFFFFFF),
-        _matched(_VISIBLE, address, "bad_candidate"),
-        number(port, "a port", 65535),
-        _matched(TOKEN, kind, "bad_candidate"),
-        rest.get("tcptype", ""),
-    )
+    """Also what a client sends by itself, with or without ``candidate:`` in front."""
+    try:
+        return candidates.parse(f"candidate:{text.removeprefix('candidate:')}")
+    except BadPacket as bad:
+        raise BadOffer("bad_candidate", f"not as RFC 8839 has it: {bad.reason}") from None
 
 
 def _listed(text: str, by: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from media.candidates import Candidate
+
 
 class BadOffer(ValueError):
     """``reason`` is a stable word that a client may act on; ``detail`` says to people where the fault is."""
@@ -114,20 +116,6 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """``address`` may be a name of multicast DNS; an ICE-lite server asks nobody for it."""
-
-    foundation: str
-    component: int
-    transport: str
-    priority: int
-    address: str
-    port: int
-    kind: str
-    tcp_type: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Transport:
     """One for the whole bundle."""
 
@@ -140,7 +128,8 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One m-line. A rejected one keeps its place and nothing else, perhaps not even its mid, which is empty then."""
+    """One m-line. A rejected one keeps its place and nothing else, perhaps not even its mid, which is empty then.
+    Nobody is asked for the names of multicast DNS among ``candidates``: an ICE-lite server learns from checks."""
 
     kind: str
     mid: str

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from media.candidates import Candidate
 from media.sdp import attributes
 from media.sdp.model import (
     BadOffer,
-    Candidate,
     Codec,
     Direction,
     Extension,

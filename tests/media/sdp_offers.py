@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from media.sdp.answer import Advertised, LocalTransport
+from media.candidates import Advertised
+from media.sdp.answer import LocalTransport
 from media.sdp.model import Fingerprint
 
 FIXTURES = Path(__file__).parent / "fixtures" / "sdp"
@@ -19,9 +19,9 @@ LOCAL = LocalTransport(
     password="0123456789abcdefABCDEF+/",
     fingerprint=Fingerprint("sha-256", bytes(range(32))),
     advertised=(
-        Advertised(IPv4Address("192.0.2.9"), 3478, 3478),
-        Advertised(IPv6Address("2001:db8::9"), 3478, 3478),
-        Advertised(IPv4Address("198.51.100.9"), 3480),
+        Advertised("192.0.2.9", 3478, 3478),
+        Advertised("2001:db8::9", 3478, 3478),
+        Advertised("198.51.100.9", 3480),
     ),
 )
 

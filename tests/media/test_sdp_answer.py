@@ -261,11 +261,11 @@ def test_the_transport_is_lite_passive_and_stands_once() -> None:
     assert written.count("a=setup:passive") == 2
     candidates = re.findall(r"a=candidate:([^\r]*)", written)
     assert candidates == [
-        "u0 1 udp 2130706431 192.0.2.9 3478 typ host",
-        "u1 1 udp 2130706175 2001:db8::9 3478 typ host",
-        "u2 1 udp 2130705919 198.51.100.9 3480 typ host",
-        "t0 1 tcp 1520435199 192.0.2.9 3478 typ host tcptype passive",
-        "t1 1 tcp 1520434943 2001:db8::9 3478 typ host tcptype passive",
+        "1 1 udp 2130706431 192.0.2.9 3478 typ host",
+        "2 1 udp 2130706175 2001:db8::9 3478 typ host",
+        "3 1 udp 2130705919 198.51.100.9 3480 typ host",
+        "4 1 tcp 1520435199 192.0.2.9 3478 typ host tcptype passive",
+        "5 1 tcp 1520434943 2001:db8::9 3478 typ host tcptype passive",
     ]
     assert written.count("a=end-of-candidates") == 1
 

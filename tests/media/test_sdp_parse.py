@@ -9,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from media.candidates import Candidate, Protocol
+from media.extensions import LONGEST_NAME
 from media.sdp.answer import answer, new_slot_line
 from media.sdp.attributes import candidate
 from media.sdp.codecs import CLEAR, SECURE
-from media.sdp.model import BadOffer, Candidate, Direction, Msid, Rid, SsrcGroup
+from media.sdp.model import BadOffer, Direction, Msid, Rid, SsrcGroup
 from media.sdp.negotiation import Terms, agree, carried_over
 from media.sdp.parse import MAX_SECTION_LINES, MAX_SECTIONS, MAX_SIZE, parse_offer
 from tests.media.sdp_offers import DATA, LOCAL, OFFERS, joined, offer, section, slot, without
@@ -53,7 +55,7 @@ def test_an_offer_of_chromium_in_full() -> None:
     assert video.ssrcs == (2249409693, 2835032724)
     assert video.direction is Direction.SENDRECV
     tcp = audio.candidates[2]
-    assert (tcp.transport, tcp.address, tcp.port, tcp.tcp_type) == ("tcp", "192.0.2.2", 9, "active")
+    assert (tcp.protocol, tcp.address, tcp.port, tcp.tcp_type) == (Protocol.TCP, "192.0.2.2", 9, "active")
 
 
 def test_firefox_says_directions_of_extensions_and_some_things_for_the_session() -> None:
@@ -92,9 +94,9 @@ def test_choices_pauses_and_restrictions_of_simulcast() -> None:
 
 
 def test_a_candidate_by_itself() -> None:
-    assert candidate("1 1 UDP 2122187007 abc.local 39781 typ host") == Candidate(
-        "1", 1, "udp", 2122187007, "abc.local", 39781, "host"
-    )
+    expected = Candidate("1", 1, Protocol.UDP, 2122187007, "abc.local", 39781)
+    assert candidate("1 1 UDP 2122187007 abc.local 39781 typ host") == expected
+    assert candidate("candidate:1 1 udp 2122187007 abc.local 39781 typ host generation 0") == expected
 
 
 BROKEN = [
@@ -109,7 +111,7 @@ BROKEN = [
     ("m=audio 49626", "m=audio 99999", "bad_number"),
     ("m=audio 49626", "m=audio", "bad_media_line"),
     ("a=mid:0", "a=mid:with space", "bad_mid"),
-    ("a=mid:0", "a=mid:" + "x" * 17, "bad_mid"),
+    ("a=mid:0", "a=mid:" + "x" * (LONGEST_NAME + 1), "bad_mid"),
     ("a=mid:1", "a=mid:0", "duplicate_mid"),
     ("a=mid:1\r\n", "", "bad_bundle"),
     ("a=mid:1\r\n", "a=mid:1\r\na=mid:1\r\n", "duplicate_attribute"),
@@ -169,6 +171,7 @@ def test_each_malformation_has_its_word(good: str, bad: str, expected: str) -> N
         ("a=rid:h send", "a=rid:q send", "duplicate_rid"),
         ("a=rid:h send", "a=rid:h sideways", "bad_rid"),
         ("a=rid:h send", "a=rid:h%20 send", "bad_rid"),
+        ("a=rid:h send", f"a=rid:{'h' * (LONGEST_NAME + 1)} send", "bad_rid"),
         ("a=rid:h send", "a=rid:h send pt=300", "bad_number"),
     ],
 )

@@ -8,8 +8,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.codecs.names import Kind
 from sfu.slots import Assignment, Candidate, Change, Slot, assigned, laid_out
-from sfu.sources import Kind, Source
+from sfu.sources import Source
 
 SLOTS = laid_out(["a0", "a1"], ["v0", "v1", "v2"])
 STREAMS = {slot.mid: slot.stream for slot in SLOTS}
