@@ -1,0 +1,140 @@
+"""UDP as the engine has it: one port, one socket for each address, read in batches.
+
+Not by asyncio's datagram transports: they allocate 256 KiB for each datagram and queue without a bound what the kernel
+does not take at once.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+from media.engine import Address, Listening
+from media.icevalues import Path
+
+# Nothing longer comes over an Ethernet in one piece; browsers stay under 1,300.
+LONGEST_DATAGRAM: Final = 1500
+# How many are read before timers and other sockets have their turn: at 10 us each, a fraction of a frame's time.
+BATCH: Final = 64
+SEND_BUFFER: Final = 4 * 1024 * 1024
+# A free port of UDP may be taken for TCP or on another address.
+ATTEMPTS: Final = 32
+BACKLOG: Final = 256
+
+Receive = Callable[[memoryview, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """In the order of the addresses that were asked for; no TCP sockets without TCP."""
+
+    udp: Sequence[socket.socket]
+    tcp: Sequence[socket.socket]
+
+    @property
+    def local(self) -> tuple[Address, ...]:
+        return tuple(Address(*one.getsockname()[:2]) for one in self.udp)
+
+
+def bind(listening: Listening) -> Bound:
+    """Raises OSError when an address or the port is not to be had, ValueError for what is no address."""
+    if not listening.addresses:
+        raise ValueError("an engine has an address")
+    for _ in range(ATTEMPTS - 1 if listening.port == 0 else 0):
+        try:
+            return _bound(listening, _free_port(listening))
+        except OSError:
+            continue
+    return _bound(listening, listening.port or _free_port(listening))
+
+
+def _free_port(listening: Listening) -> int:
+    with _socket(listening.addresses[0], socket.SOCK_DGRAM) as probe:
+        probe.bind((listening.addresses[0], 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _bound(listening: Listening, port: int) -> Bound:
+    with ExitStack() as opened:
+        udp = [opened.enter_context(_socket(host, socket.SOCK_DGRAM)) for host in listening.addresses]
+        kinds = listening.addresses if listening.tcp else ()
+        tcp = [opened.enter_context(_socket(host, socket.SOCK_STREAM)) for host in kinds]
+        for one, host in zip(udp, listening.addresses, strict=True):
+            # The kernel gives what it may (net.core.rmem_max) and says nothing of the rest.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, listening.receive_buffer)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            one.bind((host, port))
+        for one, host in zip(tcp, kinds, strict=True):
+            # Connections of the process before may still be in TIME_WAIT.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((host, port))
+            one.listen(BACKLOG)
+        opened.pop_all()
+    return Bound(udp, tcp)
+
+
+def _socket(host: str, kind: socket.SocketKind) -> socket.socket:
+    is_six = ip_address(host.partition("%")[0]).version == 6
+    made = socket.socket(socket.AF_INET6 if is_six else socket.AF_INET, kind)
+    made.setblocking(False)
+    if is_six:
+        # One path has one name: an IPv4 peer is never written as a mapped address.
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return made
+
+
+class UdpSocket:
+    """``local`` is its name in paths. Nothing is queued here: what the kernel has no room for is dropped and counted
+    as ``udp_full``, as a full queue on the way would drop it."""
+
+    def __init__(self, local: int, bound: socket.socket, receive: Receive, drops: Counter[str]) -> None:
+        self._local = local
+        self._socket = bound
+        self._receive = receive
+        self._drops = drops
+        self._buffer = bytearray(2048)
+        self._view = memoryview(self._buffer)
+        self._sendto = bound.sendto
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def read(self) -> None:
+        """At most a batch; what is left makes the socket readable again."""
+        read, buffer, view = self._socket.recvfrom_into, self._buffer, self._view
+        for _ in range(BATCH):
+            try:
+                length, address = read(buffer)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                # An ICMP error of some earlier datagram; reading on is right.
+                self._drops["udp_receive_failed"] += 1
+                return
+            if not length:
+                self._drops["datagram_empty"] += 1
+            elif length > LONGEST_DATAGRAM:
+                self._drops["datagram_long"] += 1
+            else:
+                self._receive(view[:length], Path(self._local, address[0], address[1]))
+
+    def send(self, data: bytes | memoryview, address: tuple[str, int]) -> bool:
+        try:
+            self._sendto(data, address)
+        except BlockingIOError:
+            self._drops["udp_full"] += 1
+            return False
+        except OSError:
+            # No route, a firewall of this machine, a datagram longer than the path takes.
+            self._drops["udp_send_failed"] += 1
+            return False
+        return True
+
+    def close(self) -> None:
+        self._socket.close()
