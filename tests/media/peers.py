@@ -159,6 +159,7 @@ class Peer:
     rtp: list[Packet] = field(default_factory=list)
     compounds: list[Compound] = field(default_factory=list)
     unreadable: int = 0
+    wires: list[Wire] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -224,6 +225,10 @@ class Peer:
         # What the address looks like from here is of no interest to the engine.
         answer = Message(stun.Kind.SUCCESS, check.transaction, mapped=("192.0.2.1", 9))
         self.send(stun.build(answer, self.ice.password.encode()))
+
+    async def close(self) -> None:
+        for wire in self.wires:
+            await wire.close()
 
     async def until(self, holds: Callable[[], object], patience: float = PATIENCE) -> None:
         """Looked at whenever something came, and ten times a second."""

@@ -111,14 +111,14 @@ def test_what_is_sent_arrives_and_what_the_kernel_refuses_is_counted(listener: L
     assert listener.drops == {"udp_send_failed": 1}
 
 
-def test_a_socket_without_room_drops_instead_of_waiting() -> None:
+def test_a_socket_without_room_drops_instead_of_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     listener = Listener("127.0.0.1")
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with near, far, closing(listener.udp):
         near.setblocking(False)
         # A datagram socket whose reader does not read is the one that can be filled for certain.
         full = UdpSocket(1, near, listener.receive, listener.drops)
-        full._sendto = lambda data, _address: near.send(data)
+        monkeypatch.setattr(full, "_sendto", lambda data, _address: near.send(data))
         while full.send(bytes(1000), ("127.0.0.1", 9)):
             pass
     assert listener.drops == {"udp_full": 1}

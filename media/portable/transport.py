@@ -1,0 +1,170 @@
+"""One peer connection: its keys, its way out, and what it has sent and received."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from media.engine import SrtpKeys, TransportId, TransportKind
+from media.errors import BadPacket
+from media.feedback import FeedbackCollector
+from media.icevalues import Path
+from media.portable.network import Wire
+from media.portable.srtp import Srtp
+from media.rtcp import Packet as RtcpPacket
+from media.rtcp import build
+from media.rtp import Kind
+
+# Media may overtake the end of the handshake by a round trip: some frames of a camera.
+MOST_EARLY: Final = 64
+# RTCP of a subscriber of fifty slots in trouble stays below; each packet may cost us a search for repairs.
+RTCP_PER_SECOND: Final = 400
+# IPv6's smallest path, less what IP, UDP and SRTCP add.
+MOST_RTCP_BYTES: Final = 1200
+
+
+class Budget:
+    """So many a second, and as many at once."""
+
+    __slots__ = ("_at", "_left", "_per_second")
+
+    def __init__(self, per_second: float, now: float) -> None:
+        self._per_second = per_second
+        self._left = per_second
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Transport:
+    """``ssrc`` is what we speak under in RTCP. ``transport_wide`` is the id of the extension that counts the peer's
+    packets, once a source of its has said so."""
+
+    __slots__ = (
+        "_drops",
+        "_early",
+        "_srtp",
+        "_wire",
+        "address",
+        "budget",
+        "feedback",
+        "id",
+        "kind",
+        "path",
+        "received_bytes",
+        "received_packets",
+        "sent_bytes",
+        "sent_packets",
+        "ssrc",
+        "transport_wide",
+    )
+
+    def __init__(self, handle: TransportId, kind: TransportKind, ssrc: int, drops: Counter[str], now: float) -> None:
+        self.id = handle
+        self.kind = kind
+        self.ssrc = ssrc
+        self.budget = Budget(RTCP_PER_SECOND, now)
+        self.feedback = FeedbackCollector(ssrc)
+        self.transport_wide: int | None = None
+        self.path: Path | None = None
+        self.address = ("", 0)
+        self.sent_packets = self.sent_bytes = 0
+        self.received_packets = self.received_bytes = 0
+        self._drops = drops
+        self._srtp: Srtp | None = None
+        self._wire: Wire | None = None
+        self._early: list[tuple[Kind, bytes]] = []
+
+    @property
+    def has_keys(self) -> bool:
+        return self._srtp is not None
+
+    def set_keys(self, keys: SrtpKeys) -> Sequence[tuple[Kind, bytes]]:
+        """What has waited for them, in the order in which it came. Raises ValueError the second time, and for keys
+        that do not fit: a sequence number that is used twice under one key gives away both packets."""
+        if self._srtp is not None:
+            raise ValueError("the keys of a transport are set once")
+        self._srtp = Srtp(keys)
+        early, self._early = self._early, []
+        return early
+
+    def keep_early(self, kind: Kind, data: memoryview) -> None:
+        """The first ones are kept: with a key frame they are of more use than the last."""
+        if len(self._early) < MOST_EARLY:
+            self._early.append((kind, bytes(data)))
+        else:
+            self._drops["early_full"] += 1
+
+    def move(self, path: Path, wire: Wire | None) -> None:
+        self.path = path
+        self.address = path.address
+        self._wire = wire
+
+    def halt(self) -> None:
+        """Nothing is sent until it moves again."""
+        self.path = None
+        self._wire = None
+
+    def unprotected(self, data: bytes | memoryview) -> bytes:
+        """An RTP packet of its own bytes. Raises BadPacket."""
+        packet = bytes(self._keyed().unprotect(data))
+        self.received_packets += 1
+        self.received_bytes += len(data)
+        return packet
+
+    def unprotected_rtcp(self, data: bytes | memoryview) -> bytes:
+        """As ``unprotected``."""
+        packet = bytes(self._keyed().unprotect_rtcp(data))
+        self.received_bytes += len(data)
+        return packet
+
+    def _keyed(self) -> Srtp:
+        if self._srtp is None:
+            raise BadPacket("srtp_no_keys")
+        return self._srtp
+
+    def send(self, data: bytes) -> None:
+        """As it is: DTLS has its own protection."""
+        if self._wire is None:
+            raise BadPacket("dtls_no_path")
+        self._wire.send(data, self.address)
+
+    def send_rtp(self, packet: bytes | memoryview) -> bool:
+        """False when it was dropped, and counted."""
+        if self._wire is None or self._srtp is None:
+            self._drops["no_path"] += 1
+            return False
+        data = self._srtp.protect(packet)
+        if not self._wire.send(data, self.address):
+            return False
+        self.sent_packets += 1
+        self.sent_bytes += len(data)
+        return True
+
+    def send_rtcp(self, packets: Iterable[RtcpPacket]) -> None:
+        """In as few datagrams as there must be; a packet is never divided."""
+        if self._wire is None or self._srtp is None:
+            return
+        for datagram in bundled(packets):
+            data = self._srtp.protect_rtcp(datagram)
+            if self._wire.send(data, self.address):
+                self.sent_bytes += len(data)
+
+
+def bundled(packets: Iterable[RtcpPacket], most_bytes: int = MOST_RTCP_BYTES) -> Iterator[bytes]:
+    waiting = b""
+    for packet in packets:
+        built = build((packet,))
+        if waiting and len(waiting) + len(built) > most_bytes:
+            yield waiting
+            waiting = b""
+        waiting += built
+    if waiting:
+        yield waiting
