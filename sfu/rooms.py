@@ -95,6 +95,10 @@ class Rooms:
         """Raises NotFound."""
         return await self._units.read(lambda unit: self._own(unit, owner, room))
 
+    async def find(self, room: UUID) -> Room | None:
+        """Whoever's it is: for those who bring a token for it."""
+        return await self._units.read(lambda unit: self._store.get(unit, room))
+
     async def page(self, owner: UUID | None, *, cursor: str | None, limit: int) -> Page[Room]:
         """Newest first. Raises Malformed ``bad_cursor``."""
         before = None if cursor is None else decode_cursor(LISTING, cursor, UUID)
