@@ -24,6 +24,7 @@ MEASUREMENTS = {
     "people": "searches and suggestions among 100,000 people",
     "logins": "a hundred people who sign in at once, and the event loop's lag meanwhile",
     "authenticated": "an authenticated request that does nothing, against an anonymous one",
+    "forwarding": "a forwarded packet of the portable engine, beside Janus (needs root and Debian's package janus)",
     "bus": "ephemeral state and the event bus, in memory and over Redis",
 }
 
