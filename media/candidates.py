@@ -99,8 +99,8 @@ def offered(advertised: Iterable[Advertised]) -> tuple[Candidate, ...]:
 
 
 _LINE = re.compile(
-    r"(?:a=)?candidate:([A-Za-z0-9+/]{1,32}) (\d{1,3}) (udp|tcp) (\d{1,10}) (\S{1,255}) (\d{1,5})"
-    r" typ (host|srflx|prflx|relay)((?: \S+ \S+)*)",
+    r"(?:a=)?candidate:([A-Za-z0-9+/]{1,32}) (\d{1,3}) (udp|tcp) (\d{1,10}) ([!-~]{1,255}) (\d{1,5})"
+    r" typ (host|srflx|prflx|relay)((?: [!-~]+ [!-~]+)*)",
     re.ASCII | re.IGNORECASE,
 )
 _TCP_TYPES = frozenset({"active", "passive", "so"})
@@ -112,7 +112,7 @@ def parse(line: str) -> Candidate:
     if match is None:
         raise BadPacket("candidate_form")
     foundation, component, protocol, worth, address, port, kind, more = match.groups()
-    words = more.split()
+    words = more.split(" ")[1:]
     extensions = dict(zip(words[::2], words[1::2], strict=True))
     tcp_type = extensions.get("tcptype")
     candidate = Candidate(

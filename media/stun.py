@@ -12,7 +12,7 @@ from binascii import crc32
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from media.errors import BadPacket
 
@@ -305,8 +305,7 @@ def _read_mapped(reading: _Reading, value: memoryview) -> None:
     if len(value) < 4 or len(value) != _ADDRESS_BYTES.get(value[1]):
         raise BadPacket("stun_attribute")
     port = _SHORTS.unpack_from(value)[1] ^ (COOKIE >> 16)
-    packed = _masked(bytes(value[4:]), reading.transaction)
-    reading.mapped = (str(ip_address(packed)), port)
+    reading.mapped = (str(_plain(ip_address(_masked(bytes(value[4:]), reading.transaction)))), port)
 
 
 def _ignore(reading: _Reading, value: memoryview) -> None:
@@ -337,12 +336,15 @@ def _number(form: struct.Struct, value: memoryview) -> int:
 
 def _mapped_bytes(address: Address, transaction: bytes) -> bytes:
     host, port = address
-    parsed = ip_address(host)
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        # A socket of both families says so of an IPv4 peer, who knows nothing of it.
-        parsed = parsed.ipv4_mapped
+    parsed = _plain(ip_address(host))
     family = 1 if parsed.version == 4 else 2
     return _SHORTS.pack(family, port ^ (COOKIE >> 16)) + _masked(parsed.packed, transaction)
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """A socket of both families writes an IPv4 peer as an IPv6 address, which the peer knows nothing of."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address if mapped is None else mapped
 
 
 def _masked(packed: bytes, transaction: bytes) -> bytes:

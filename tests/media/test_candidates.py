@@ -76,6 +76,8 @@ def test_lines_of_browsers_are_read() -> None:
         ("candidate_form", "candidate:1 1 udp 1 192.0.2.1 1"),
         ("candidate_form", "candidate:1 1 sctp 1 192.0.2.1 1 typ host"),
         ("candidate_form", "candidate:1 1 udp 1 192.0.2.1 1 typ host odd"),
+        # What splits words and is no space.
+        ("candidate_form", "candidate:1 1 udp 1 192.0.2.1 1 typ srflx r\x1dddr 0"),
         ("candidate_form", "candidate:1 1 udp 1 192.0.2.1 1 typ host" + " a b" * 200),
         ("candidate_range", "candidate:1 0 udp 1 192.0.2.1 1 typ host"),
         ("candidate_range", "candidate:1 1 udp 2147483648 192.0.2.1 1 typ host"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import struct
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
@@ -74,6 +75,14 @@ def test_what_is_built_has_these_bytes() -> None:
 def test_an_ipv4_peer_of_a_socket_of_both_families_is_told_its_ipv4_address() -> None:
     built = stun.build(Message(Kind.SUCCESS, TRANSACTION, mapped=("::ffff:192.0.2.1", 9)), PASSWORD)
     assert stun.parse(built).message.mapped == ("192.0.2.1", 9)
+
+
+def test_nor_does_a_mapped_address_of_somebody_else_come_out_of_a_message() -> None:
+    written = IPv6Address("::ffff:192.0.2.1").packed
+    mask = stun.COOKIE.to_bytes(4, "big") + TRANSACTION
+    value = b"\x00\x02" + (9 ^ stun.COOKIE >> 16).to_bytes(2, "big") + bytes(map(operator.xor, written, mask))
+    answer = struct.pack("!HHI", 0x0101, 24, stun.COOKIE) + TRANSACTION + b"\x00\x20\x00\x14" + value
+    assert stun.parse(answer).message.mapped == ("192.0.2.1", 9)
 
 
 @pytest.mark.parametrize("at", range(len(REQUEST) - 8))

@@ -1,0 +1,65 @@
+"""Parsers against what fuzzing makes. Longer, one target alone: python -m tests.fuzz.run rtcp --seconds 300"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+
+import pytest
+
+from media import sframe
+from tests.fuzz import seeds
+from tests.fuzz.targets import TARGETS, Target, check
+
+ROOT = seeds.FOUND.parents[2]
+SECONDS = 2
+# Its start takes a second or two, and other tests run beside it.
+PATIENCE = 60
+HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_seeds_are_read_and_what_once_was_a_fault_is_none(name: str) -> None:
+    target = TARGETS[name]
+    given = list(target.seeds())
+    assert given
+    for data in (*given, *seeds.found(name)):
+        check(target, data)
+
+
+def test_what_was_found_belongs_to_a_target() -> None:
+    assert {path.name.split("-")[0] for path in seeds.FOUND.glob("*.hex")} <= set(TARGETS)
+
+
+def test_a_broken_promise_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sframe, "build_header", lambda _key_id, _counter: b"\xff" * 17)
+    with pytest.raises(AssertionError):
+        check(TARGETS["sframe"], b"\x11")
+
+    def broken(data: bytes) -> None:
+        raise IndexError(data)
+
+    with pytest.raises(IndexError):
+        check(Target(broken, list), b"")
+
+
+@pytest.mark.skipif(not HAS_ATHERIS, reason="atheris is installed on Linux with x86-64 only")
+@pytest.mark.slow(alone=False)
+@pytest.mark.parametrize("name", TARGETS)
+async def test_seconds_of_fuzzing_find_nothing(name: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.fuzz.run", name, "--seconds", str(SECONDS)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, said.decode(errors="replace")[-4000:]
+    assert b" runs in " in said
