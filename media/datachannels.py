@@ -116,6 +116,10 @@ class DataChannels:
         )
         await self._association.start(remote_port, largest_message)
 
+    def is_open(self, *, reliable: bool) -> bool:
+        channel = self._channels.get(RELIABLE if reliable else LOSSY)
+        return channel is not None and channel.readyState == "open"
+
     def send(self, text: str, *, reliable: bool = True) -> None:
         """Goes out when its channel is open and has room, or is lost and counted."""
         size = len(text.encode())

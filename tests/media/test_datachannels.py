@@ -139,8 +139,11 @@ async def test_a_second_channel_of_a_label_is_refused_and_a_new_one_taken_when_t
         second = there.open_channel("reliable")
         await until(lambda: second.readyState == "closed")
         assert there.channels.drops["data_label"] == 1
+        assert there.channels.is_open(reliable=True)
         first.close()
         await until(lambda: first.readyState == "closed")
+        assert not there.channels.is_open(reliable=True)
+        assert there.channels.is_open(reliable=False)
         third = there.open_channel("reliable")
         await until(lambda: third.readyState == "open")
         third.send("again")
