@@ -28,7 +28,8 @@ Word = Annotated[str, Meta(min_length=1, max_length=100)]
 Sdp = Annotated[str, Meta(min_length=1, max_length=LONGEST_SDP)]
 Pixels = Annotated[int, Meta(ge=0, le=LARGEST_PICTURE)]
 Sections = Annotated[int, Meta(ge=0, le=MOST_SECTIONS)]
-SenderId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+# Not ``$``, which Python would have match before the end of a last line.
+SenderId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}(?![\s\S])")]
 # Its highest bit is set, so that a key id always takes three bytes (media/framekeys.py).
 KeyIdPrefix = Annotated[int, Meta(ge=0x8000, le=0xFFFF)]
 
@@ -68,7 +69,7 @@ class Resume(Request, frozen=True):
 
 
 class Encoding(Struct, frozen=True):
-    rid: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,16}$")]
+    rid: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,16}(?![\s\S])")]
     width: Pixels
     height: Pixels
 

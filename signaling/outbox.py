@@ -95,7 +95,7 @@ class Budget:
 
     def take(self, now: float) -> bool:
         self._left = min(float(self._burst), self._left + max(0.0, now - self._at) * self._rate)
-        self._at = now
+        self._at = max(self._at, now)
         if self._left < 1.0:
             return False
         self._left -= 1.0

@@ -22,11 +22,11 @@ Reply = object
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``act`` is None for what is a matter of the socket and not of the participant. ``reply`` is the type on the
-    wire. An answer that takes a while is awaited; meanwhile other requests are answered."""
+    """``act`` is None for what is a matter of the socket and not of the participant. ``replies`` are the types that
+    an answer may have. One that takes a while is awaited; meanwhile other requests are answered."""
 
     request: type[Request]
-    reply: Any = Nothing
+    replies: tuple[type, ...] = (Nothing,)
     act: Callable[[Member, Any], Reply | Awaitable[Reply]] | None = None
 
 
@@ -52,10 +52,10 @@ def _rename(member: Member, asked: messages.SetMetadata) -> None:
 
 
 REQUESTS: Final[Mapping[str, Known]] = {
-    "join": Known(messages.Join, messages.JoinedView | messages.WaitingView),
+    "join": Known(messages.Join, (messages.JoinedView, messages.WaitingView)),
     "resume": Known(messages.Resume),
     "leave": Known(messages.Leave),
-    "negotiate": Known(messages.Negotiate, requests.Negotiated, _negotiate),
+    "negotiate": Known(messages.Negotiate, (requests.Negotiated,), _negotiate),
     "candidate": Known(
         messages.Candidate, act=lambda member, asked: member.take_candidate(asked.candidate, asked.mid or "")
     ),

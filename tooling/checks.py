@@ -16,6 +16,7 @@ CHECKS = {
     "imports": (str(BIN / "lint-imports"),),
     "types": (str(BIN / "mypy"),),
     "configuration reference": (sys.executable, "-m", "config.reference", "--check"),
+    "signaling reference": (sys.executable, "-m", "signaling.reference", "--check"),
     "secrets and registries": (sys.executable, "tooling/scan.py"),
 }
 
