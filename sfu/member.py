@@ -3,11 +3,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from sfu.notices import Joined
+from media import candidates
+from media.errors import BadPacket
+from media.sdp.model import BadOffer
+from media.sdp.parse import parse_offer
+from sfu.describing import require_granted
+from sfu.meeting import Meeting
+from sfu.messages import Messages
+from sfu.node import Node
+from sfu.notices import Departure, Joined, MutedBy, Reaction
+from sfu.participants import USUAL_FPS, LiveTrack, Participant, Want
+from sfu.refusals import refused
 from sfu.requests import Negotiated, Publication, Receive
+from sfu.rooms import MAX_METADATA_BYTES, MAX_NAME
 
 
 class Member(Protocol):
@@ -66,3 +78,128 @@ class Member(Protocol):
         ...
 
     def socket_back(self) -> None: ...
+
+
+class LiveMember:
+    """``Member`` of a meeting on this node."""
+
+    def __init__(self, node: Node, meeting: Meeting, participant: Participant) -> None:
+        is_inside = participant.id in meeting.participants
+        self.joined = meeting.joined(participant) if is_inside else None
+        self._node = node
+        self._meeting = meeting
+        self._participant = participant
+        self._messages = Messages(node, meeting, participant)
+        self._is_negotiating = False
+        participant.on_text = self._messages.receive
+
+    @property
+    def id(self) -> str:
+        return self._participant.id
+
+    async def negotiate(self, sdp: str, publish: Sequence[Publication], receive: Receive) -> Negotiated:
+        me = self._require_inside()
+        if self._is_negotiating:
+            raise refused("negotiation_in_progress", "Another negotiation is not finished.")
+        require_granted(self._meeting.mode, me.admission, publish, receive)
+        self._is_negotiating = True
+        try:
+            # Half a megabyte of lines takes longer to read than others should wait.
+            offer = await asyncio.to_thread(parse_offer, sdp)
+            return self._meeting.negotiate(self._require_inside(), offer, publish, receive)
+        except BadOffer as bad:
+            code = bad.reason if bad.reason == "too_many_tracks" else "invalid_sdp"
+            raise refused(code, f"{bad.reason}: {bad.detail}") from bad
+        finally:
+            self._is_negotiating = False
+
+    def take_candidate(self, candidate: str, mid: str) -> None:
+        self._require_inside()
+        if not candidate:
+            return  # RFC 8840 section 8.2: there are no more
+        try:
+            candidates.parse(candidate)
+        except BadPacket as bad:
+            raise refused("invalid_sdp", f"{bad.reason}: a candidate for {mid[:16]}") from bad
+
+    def want(self, track: str, width: int, height: int, fps: float | None = None, priority: int = 0) -> None:
+        me = self._require_foreign(track)
+        me.unwanted.discard(track)
+        me.wants[track] = Want(width, height, USUAL_FPS if fps is None else fps, priority)
+        me.seat.is_stale = True
+
+    def unwant(self, track: str) -> None:
+        me = self._require_foreign(track)
+        me.unwanted.add(track)
+        me.seat.is_stale = True
+
+    def pin(self, track: str, *, pinned: bool) -> None:
+        me = self._require_foreign(track)
+        (me.pinned.add if pinned else me.pinned.discard)(track)
+        me.seat.is_stale = True
+
+    def mute(self, track: str, *, muted: bool) -> None:
+        own = self._require_own(track)
+        if own.muted_by is MutedBy.MODERATOR:
+            raise refused("not_granted", "Whoever moderates this room has muted it.")
+        self._meeting.set_muted(own, MutedBy.PUBLISHER if muted else None)
+
+    def unpublish(self, track: str) -> None:
+        self._meeting.unpublish(self._require_own(track))
+
+    def set_metadata(self, metadata: str | None, name: str | None = None) -> None:
+        me = self._require_visible()
+        if metadata is not None and len(metadata.encode("utf-8", "surrogatepass")) > MAX_METADATA_BYTES:
+            raise refused("metadata_too_long", f"Metadata has at most {MAX_METADATA_BYTES} bytes.")
+        if name is not None and len(name) > MAX_NAME:
+            raise refused("metadata_too_long", f"A name has at most {MAX_NAME} characters.")
+        me.metadata = metadata
+        me.name = me.name if name is None else name
+        self._meeting.update(me)
+
+    def raise_hand(self, *, raised: bool) -> None:
+        me = self._require_visible()
+        if me.hand_raised != raised:
+            me.hand_raised = raised
+            self._meeting.update(me)
+
+    def react(self, emoji: str) -> None:
+        me = self._require_visible()
+        self._meeting.tell_all(Reaction(me.id, emoji), but=me)
+
+    def send_data(self, payload: bytes, to: Sequence[str] | None = None, *, reliable: bool = True) -> None:
+        self._require_inside()
+        self._messages.send(payload, to, reliable=reliable)
+
+    def leave(self) -> None:
+        self._meeting.depart(self._participant, Departure.LEFT)
+
+    def socket_lost(self) -> None:
+        self._participant.socket_lost_at = self._node.now()
+
+    def socket_back(self) -> None:
+        self._participant.socket_lost_at = None
+
+    def _require_inside(self) -> Participant:
+        if self._meeting.participants.get(self._participant.id) is not self._participant:
+            raise refused("not_joined", "You are not in this room.")
+        return self._participant
+
+    def _require_visible(self) -> Participant:
+        me = self._require_inside()
+        if me.is_hidden:
+            raise refused("not_granted", "Nobody sees who is hidden.")
+        return me
+
+    def _require_own(self, track: str) -> LiveTrack:
+        own = self._require_inside().tracks.get(track)
+        if own is None:
+            raise refused("unknown_track", "You publish no such track.")
+        return own
+
+    def _require_foreign(self, track: str) -> Participant:
+        me = self._require_inside()
+        found = self._meeting.tracks.get(track)
+        if found is None or found.publisher is me or not self._meeting.may_hear(me):
+            raise refused("unknown_track", "There is no such track to be had.")
+        return me

@@ -12,8 +12,9 @@ from enum import Enum
 from typing import ClassVar
 from uuid import UUID
 
+from media.codecs.names import Kind
 from sfu.rooms import Mode
-from sfu.sources import Kind, Source
+from sfu.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class ConnectionState(Enum):
 @dataclass(frozen=True, slots=True)
 class Quality:
     """``tracks`` has all that are shown to one, ``why`` is of the connection: ``fits``, ``loss``, ``delay``,
-    ``bitrate``, ``connecting``, ``no_consent`` or ``handshake_failed``."""
+    ``bitrate``, ``no_consent``, ``handshake_failed`` or ``closed``; after the last two another connection is due."""
 
     type: ClassVar[str] = "quality"
     tracks: tuple[TrackQuality, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sfu.sources import Kind, Source
+from media.codecs.names import Kind
+from sfu.sources import Source
 
 
 @dataclass(frozen=True, slots=True)

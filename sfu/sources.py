@@ -6,8 +6,6 @@ from enum import Enum
 
 from media.codecs.names import Kind
 
-__all__ = ["Kind", "Source"]
-
 
 class Source(Enum):
     CAMERA = "camera"

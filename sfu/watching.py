@@ -1,0 +1,191 @@
+"""The look at all rooms, ten times a second: who speaks, who has which slot, which layers everybody gets and publishers
+are asked for. What did not change is passed over, and what one look does has a bound: subscribers beyond it are looked
+at next time, whoever waited longest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from media.codecs.names import Kind
+from media.engine import AudioLevel, SourceId, SourceStats, TransportId, TransportStats
+from sfu import layering, notices
+from sfu.admission import AUDIO_SLOTS, VIDEO_SLOTS
+from sfu.allocation import Reason
+from sfu.meeting import Meeting
+from sfu.node import Node
+from sfu.participants import LiveTrack, Participant
+from sfu.shortlist import Ranking, Wishes
+from sfu.slots import LAST_PLACE, Candidate, assigned
+from sfu.speakers import Level
+
+LOOK_EVERY: Final = 0.1
+# Figures and layers twice a second: an allocation holds for two seconds anyway, and the engine steps down by itself.
+MEASURE_EVERY: Final = 0.5
+MOST_SUBSCRIBERS: Final = 64
+
+
+@dataclass(slots=True)
+class _Figures:
+    sources: Mapping[SourceId, SourceStats]
+    transports: Mapping[TransportId, TransportStats]
+    at: float
+
+
+class Watch:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._figures: _Figures | None = None
+        self._rankings: dict[Meeting, tuple[int, Ranking]] = {}
+
+    def look(self, meetings: Collection[Meeting], now: float) -> None:
+        engine = self._node.engine
+        levels = engine.audio_levels()
+        figures = self._figures
+        is_measured = figures is None or now - figures.at >= MEASURE_EVERY
+        if figures is None or is_measured:
+            figures = self._figures = _Figures(engine.source_stats(), engine.transport_stats(), now)
+            self._node.meters.engine_dropped(engine.drops())
+        self._rankings = {one: kept for one, kept in self._rankings.items() if one in meetings}
+        for meeting in meetings:
+            with self._node.contained("floor"):
+                self._hear(meeting, levels, now)
+            if is_measured:
+                with self._node.contained("figures"):
+                    _measure(meeting, figures, now)
+        for meeting in self._subscribers(meetings, figures, now):
+            with self._node.contained("layers"):
+                _ask(meeting, now)
+
+    def _hear(self, meeting: Meeting, levels: Mapping[SourceId, AudioLevel], now: float) -> None:
+        heard: dict[str, Level] = {}
+        present: dict[str, None] = {}
+        for track in meeting.tracks.values():
+            if track.announced.kind is not Kind.AUDIO or track.muted_by is not None:
+                continue
+            speaker = track.publisher.id
+            present[speaker] = None
+            level = levels.get(track.source)
+            if level is not None and (speaker not in heard or level.level < heard[speaker].level):
+                heard[speaker] = Level(level.level, level.voice)
+        if meeting.floor.hear(present, heard, now):
+            meeting.version += 1
+        news = meeting.floor.news(now)
+        if news is not None:
+            meeting.tell_hearers(notices.Speakers(news))
+
+    def _subscribers(self, meetings: Iterable[Meeting], figures: _Figures, now: float) -> list[Meeting]:
+        """Looks at those whose turn it is; which rooms they are in."""
+        due = [
+            (meeting, one)
+            for meeting in meetings
+            for one in meeting.participants.values()
+            if one.connection is not None and _is_due(meeting, one, now)
+        ]
+        due.sort(key=lambda pair: -1.0 if pair[1].seat.looked_at is None else pair[1].seat.looked_at)
+        for meeting, one in due[:MOST_SUBSCRIBERS]:
+            one.seat.looked_at = now
+            with self._node.contained("subscriber"):
+                self._look_at(meeting, one, figures, now)
+        return list(dict.fromkeys(meeting for meeting, _ in due[:MOST_SUBSCRIBERS]))
+
+    def _look_at(self, meeting: Meeting, one: Participant, figures: _Figures, now: float) -> None:
+        connection, seat = one.connection, one.seat
+        if connection is None or connection.transport is None:
+            return
+        if seat.is_stale or seat.placed_version != meeting.version:
+            self._place(meeting, one)
+        layering.look(self._node.engine, meeting, one, figures.transports.get(connection.transport), now)
+
+    def _place(self, meeting: Meeting, one: Participant) -> None:
+        connection, seat = one.connection, one.seat
+        if connection is None:
+            return
+        slots = connection.slots
+        counts = {kind: sum(slot.kind is kind for slot in slots) for kind in Kind}
+        wishes = Wishes(one.tracks, tuple(seat.held.values()), one.pinned, one.unwanted, counts)
+        ranking = self._ranking(meeting)
+        result = assigned(slots, seat.held, ranking.candidates(wishes))
+        for change in result.changes:
+            source = None if change.track is None else meeting.tracks[change.track].source
+            self._node.engine.assign(connection.sink(change.mid), source)
+            seat.reasons[change.mid] = change
+        seat.held, seat.placed_version, seat.is_stale = result.held, meeting.version, False
+        if result.changes:
+            told = tuple(notices.SlotChange(change.mid, change.track, change.reason) for change in result.changes)
+            one.tell(notices.Slots(told))
+        missing = ranking.missing(wishes, tuple(seat.held.values())) if meeting.may_hear(one) else {}
+        _tell_more_slots(one, counts, missing)
+
+    def _ranking(self, meeting: Meeting) -> Ranking:
+        kept = self._rankings.get(meeting)
+        if kept is None or kept[0] != meeting.version:
+            kept = self._rankings[meeting] = (meeting.version, _ranked(meeting))
+        return kept[1]
+
+
+def _is_due(meeting: Meeting, one: Participant, now: float) -> bool:
+    seat = one.seat
+    if seat.is_stale or seat.placed_version != meeting.version:
+        return True
+    return seat.looked_at is None or now - seat.looked_at >= MEASURE_EVERY
+
+
+def _ranked(meeting: Meeting) -> Ranking:
+    heard = meeting.floor.heard
+    places = {participant: place for place, participant in enumerate(heard.order)}
+    speaking = set(heard.speaking)
+    candidates = [
+        Candidate(
+            track.id,
+            track.publisher.id,
+            track.announced.source,
+            speaking=track.publisher.id in speaking,
+            place=places.get(track.publisher.id, LAST_PLACE),
+        )
+        for track in meeting.tracks.values()
+    ]
+    return Ranking(candidates, [track.id for track in meeting.tracks.values() if track.muted_by is not None])
+
+
+def _tell_more_slots(one: Participant, counts: Mapping[Kind, int], missing: Mapping[Kind, int]) -> None:
+    most = {Kind.AUDIO: AUDIO_SLOTS, Kind.VIDEO: VIDEO_SLOTS}
+    audio, video = (min(missing.get(kind, 0), max(0, most[kind] - counts[kind])) for kind in (Kind.AUDIO, Kind.VIDEO))
+    if (audio, video) != one.seat.more_slots:
+        one.seat.more_slots = audio, video
+        one.tell(notices.MoreSlots(audio, video))
+
+
+def _measure(meeting: Meeting, figures: _Figures, now: float) -> None:
+    for track in meeting.tracks.values():
+        if track.announced.kind is Kind.VIDEO:
+            stats = figures.sources.get(track.source)
+            track.layers.note({} if stats is None else stats.layers)
+            track.rungs = track.layers.rungs(asked=track.asked, asked_for=now - track.asked_at)
+
+
+def _ask(meeting: Meeting, now: float) -> None:
+    """Publishers for what anybody can be sent of their pictures. What is muted is asked for nothing new."""
+    tracks = {
+        track.id: track.layers.count
+        for track in meeting.tracks.values()
+        if track.announced.kind is Kind.VIDEO and track.muted_by is None
+    }
+    needs = (need for one in meeting.participants.values() for need in _needed(meeting.tracks, one))
+    for wanted in meeting.dynacast.look(tracks, needs, now):
+        track = meeting.tracks[wanted.track]
+        if wanted.layers > track.asked:
+            track.asked_at = now
+        track.asked = wanted.layers
+        track.publisher.tell(notices.Layers(track.id, wanted.layers - 1 if wanted.layers else None))
+
+
+def _needed(tracks: Mapping[str, LiveTrack], one: Participant) -> Iterable[tuple[str, int]]:
+    """Of a picture of which nothing comes everything is needed, or it would never come."""
+    for track, choice in one.seat.layers.choices.items():
+        if choice.ladder:
+            yield track, choice.ladder[-1].spatial + 1
+        elif choice.why.reason is Reason.NO_LAYERS and track in tracks:
+            yield track, tracks[track].layers.count
