@@ -11,7 +11,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from media.codecs.names import CodecName, Kind
 from media.engine import Layer, SinkFormat, SinkId, SinkStats, SourceId
@@ -38,13 +38,8 @@ _LAYERED: Final = frozenset({CodecName.VP9, CodecName.AV1})
 _pack: Final = FIXED_HEADER.pack
 
 
-class Cache(Protocol):
-    """The latest packets of one stream (media.portable.cache)."""
-
-    def get(self, number: int) -> Incoming | None: ...
-
-
-Caches = Callable[[SourceId, int], Cache | None]
+# What was forwarded lately under this number of this stream (Source.repair).
+Cached = Callable[[SourceId, int, int], Incoming | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -515,21 +510,20 @@ class Sink:
 
     # What the subscriber says.
 
-    def repair(self, lost: Iterable[int], caches: Caches, now: float) -> list[bytes]:
+    def repair(self, lost: Iterable[int], cached: Cached, now: float) -> list[bytes]:
         """Of a NACK, as sequence numbers of the slot."""
         self._catch_up()
-        made = (self._repair(self._numbers.asked(sequence), caches, now) for sequence in first_of(lost))
+        made = (self._repair(self._numbers.asked(sequence), cached, now) for sequence in first_of(lost))
         return [one for one in made if one is not None]
 
-    def _repair(self, asked: Asked | None, caches: Caches, now: float) -> bytes | None:
+    def _repair(self, asked: Asked | None, cached: Cached, now: float) -> bytes | None:
         if asked is None:
             self._drops["nack_unknown"] += 1
             return None
         passage = cast("_Passage", asked.turn)
         if asked.number in self._numbers.filled:
             return self._sent_again(asked.number, passage, None, now)
-        cache = caches(passage.owner, passage.stream)
-        packet = None if cache is None else cache.get(asked.of_source)
+        packet = cached(passage.owner, passage.stream, asked.of_source)
         if packet is None:
             self._drops["nack_not_cached"] += 1
             return None
