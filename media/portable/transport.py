@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from media.allowance import Allowance
 from media.engine import SrtpKeys, TransportId, TransportKind
 from media.errors import BadPacket
 from media.feedback import FeedbackCollector
@@ -24,25 +25,6 @@ RTCP_PER_SECOND: Final = 400
 MOST_RTCP_BYTES: Final = 1200
 
 
-class Budget:
-    """So many a second, and as many at once."""
-
-    __slots__ = ("_at", "_left", "_per_second")
-
-    def __init__(self, per_second: float, now: float) -> None:
-        self._per_second = per_second
-        self._left = per_second
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
 class Transport:
     """``ssrc`` is what we speak under in RTCP. ``transport_wide`` is the id of the extension that counts the peer's
     packets, once a source of its has said so."""
@@ -53,7 +35,7 @@ class Transport:
         "_srtp",
         "_wire",
         "address",
-        "budget",
+        "allowance",
         "feedback",
         "id",
         "kind",
@@ -70,7 +52,7 @@ class Transport:
         self.id = handle
         self.kind = kind
         self.ssrc = ssrc
-        self.budget = Budget(RTCP_PER_SECOND, now)
+        self.allowance = Allowance(RTCP_PER_SECOND, now)
         self.feedback = FeedbackCollector(ssrc)
         self.transport_wide: int | None = None
         self.path: Path | None = None
@@ -86,6 +68,10 @@ class Transport:
     def has_keys(self) -> bool:
         return self._srtp is not None
 
+    @property
+    def can_send(self) -> bool:
+        return self._wire is not None and self._srtp is not None
+
     def set_keys(self, keys: SrtpKeys) -> Sequence[tuple[Kind, bytes]]:
         """What has waited for them, in the order in which it came. Raises ValueError the second time, and for keys
         that do not fit: a sequence number that is used twice under one key gives away both packets."""
@@ -95,7 +81,7 @@ class Transport:
         early, self._early = self._early, []
         return early
 
-    def keep_early(self, kind: Kind, data: memoryview) -> None:
+    def keep_early(self, kind: Kind, data: bytes | memoryview) -> None:
         """The first ones are kept: with a key frame they are of more use than the last."""
         if len(self._early) < MOST_EARLY:
             self._early.append((kind, bytes(data)))
@@ -148,20 +134,20 @@ class Transport:
         self.sent_bytes += len(data)
         return True
 
-    def send_rtcp(self, packets: Iterable[RtcpPacket]) -> None:
-        """In as few datagrams as there must be; a packet is never divided."""
+    def send_rtcp(self, groups: Iterable[Sequence[RtcpPacket]]) -> None:
+        """In as few datagrams as there must be; a group is never divided."""
         if self._wire is None or self._srtp is None:
             return
-        for datagram in bundled(packets):
+        for datagram in bundled(groups):
             data = self._srtp.protect_rtcp(datagram)
             if self._wire.send(data, self.address):
                 self.sent_bytes += len(data)
 
 
-def bundled(packets: Iterable[RtcpPacket], most_bytes: int = MOST_RTCP_BYTES) -> Iterator[bytes]:
+def bundled(groups: Iterable[Sequence[RtcpPacket]], most_bytes: int = MOST_RTCP_BYTES) -> Iterator[bytes]:
     waiting = b""
-    for packet in packets:
-        built = build((packet,))
+    for group in groups:
+        built = build(group)
         if waiting and len(waiting) + len(built) > most_bytes:
             yield waiting
             waiting = b""

@@ -1,0 +1,88 @@
+"""What came of a source goes to its taps and to the sinks that need it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from media.engine import Flowing, Gated, SourceId, Switched
+from media.errors import BadPacket
+from media.portable.events import Events
+from media.portable.holdings import Holdings, Outlet, Track
+from media.portable.packet import Break, Gap, Incoming, Refused, Result
+from media.portable.sink import Cache
+from media.portable.source import Source
+
+
+class _Cached:
+    """media.portable.sink.Cache, of one stream."""
+
+    __slots__ = ("_source", "_stream")
+
+    def __init__(self, source: Source, stream: int) -> None:
+        self._source = source
+        self._stream = stream
+
+    def get(self, number: int) -> Incoming | None:
+        return self._source.repair(self._stream, number)
+
+
+class Forwarding:
+    def __init__(self, holdings: Holdings, events: Events, drops: Counter[str]) -> None:
+        self._holdings = holdings
+        self._events = events
+        self._drops = drops
+
+    def forward(self, track: Track, results: Iterable[Result], now: float) -> None:
+        for result in results:
+            if isinstance(result, Incoming):
+                self._incoming(track, result, now)
+            elif isinstance(result, Gap):
+                for outlet in track.outlets:
+                    self._send(outlet, outlet.sink.gap(track.id, result.stream, result.number, now))
+            elif isinstance(result, Break):
+                for outlet in track.outlets:
+                    outlet.sink.interrupt(track.id, result.stream)
+            elif isinstance(result, Refused):
+                self._events.add(Gated(track.id, result.reason, result.muted))
+            for tap in track.taps.values():
+                tap.take(result)
+
+    def _incoming(self, track: Track, packet: Incoming, now: float) -> None:
+        if not track.is_flowing:
+            track.is_flowing = True
+            self._events.add(Flowing(track.id))
+        # Whoever was served first is last with the next one.
+        track.outlets.rotate(-1)
+        source = track.id
+        for outlet in track.outlets:
+            made = outlet.sink.offer(source, packet, now)
+            if made is not None:
+                self._send(outlet, made)
+
+    def _send(self, outlet: Outlet, packet: bytes | None) -> None:
+        if packet is None:
+            return
+        try:
+            outlet.peer.transport.send_rtp(packet)
+        except BadPacket as bad:
+            self._drops[bad.reason] += 1
+
+    def repair(self, outlet: Outlet, lost: Iterable[int], now: float) -> None:
+        for packet in outlet.sink.repair(lost, self._cache, now):
+            self._send(outlet, packet)
+
+    def _cache(self, source: SourceId, stream: int) -> Cache | None:
+        track = self._holdings.tracks.get(source)
+        return None if track is None else _Cached(track.source, stream)
+
+    def look(self, outlet: Outlet, now: float) -> None:
+        """What a sink wants and what flows into it now: asked some times a second, and after whatever changed it."""
+        switched = outlet.sink.switched()
+        if switched is not None:
+            self._events.add(Switched(outlet.id, *switched))
+        self._holdings.link(outlet)
+        for source, stream in outlet.sink.wanted_keyframes():
+            track = self._holdings.tracks.get(source)
+            if track is not None:
+                track.source.wish_keyframe(now, stream)
