@@ -41,7 +41,7 @@ class PacketCache:
         self._order.append(packet)
         self._bytes += len(packet.payload) + OVERHEAD
         oldest = packet.arrived - OLDEST
-        while self._bytes > self._most_bytes or self._order[0].arrived < oldest:
+        while self._order and (self._bytes > self._most_bytes or self._order[0].arrived < oldest):
             gone = self._order.popleft()
             del self._packets[gone.number]
             self._bytes -= len(gone.payload) + OVERHEAD

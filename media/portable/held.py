@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, Generic, TypeVar
 
-MOST_HELD: Final = 64
+# The packets of a large key frame.
+MOST_HELD: Final = 128
 # A repair takes a round trip or two; after half a second a decoder has given up.
 HELD_FOR: Final = 0.5
 

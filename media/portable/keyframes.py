@@ -32,10 +32,6 @@ class KeyframeRequests:
         self._due: float | None = None
         self._is_repeated = False
 
-    @property
-    def is_waiting(self) -> bool:
-        return self._wished_at is not None
-
     def wish(self, now: float) -> None:
         if self._wished_at is None:
             self._due = now if self._asked_at is None else max(now, self._asked_at + self._soonest)

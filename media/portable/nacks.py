@@ -30,12 +30,11 @@ class _Missing:
 
 
 class NackList:
-    """Of one stream, by unwrapped numbers. ``given_up`` counts those that were asked for in vain or for too long."""
+    """Of one stream, by unwrapped numbers. What was asked for in vain, or for too long, is forgotten."""
 
-    __slots__ = ("_due", "_missing", "given_up")
+    __slots__ = ("_due", "_missing")
 
     def __init__(self) -> None:
-        self.given_up = 0
         self._missing: dict[int, _Missing] = {}
         # Never later than the first that is due; what arrived since may have been it.
         self._due: float | None = None
@@ -79,7 +78,6 @@ class NackList:
         for number, missing in list(self._missing.items()):
             if now - missing.since >= OLDEST or (missing.tries >= MOST_TRIES and missing.due <= now):
                 del self._missing[number]
-                self.given_up += 1
             elif missing.due <= now and len(asked) < MOST_AT_ONCE:
                 missing.tries += 1
                 missing.due = again

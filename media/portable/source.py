@@ -306,7 +306,9 @@ class Source:
         self._is_muted = muted
 
     def wish_keyframe(self, now: float, spatial: int | None = None) -> None:
-        """Of one layer, or of all. Whoever waits on says so again; how often does not matter."""
+        """Of one layer, or of all. Whoever waits on says so again; how often does not matter. Sound has none."""
+        if not self._is_video:
+            return
         for stream in self._streams:
             if spatial is None or len(self._streams) == 1 or stream.index == spatial:
                 stream.keyframes.wish(now)
@@ -317,8 +319,9 @@ class Source:
         """When to ask next."""
         if self.is_muted:
             return None
-        dues = [due for one in self._streams for due in (one.nacks.due(), one.keyframes.due()) if due is not None]
-        return min(dues, default=None)
+        bound = [one for one in self._streams if one.ssrc is not None]
+        dues = (*(one.nacks.due() for one in bound), *(one.keyframes.due() for one in bound))
+        return min((due for due in dues if due is not None), default=None)
 
     def requests(
         self, now: float, round_trip: float | None, sender_ssrc: int
