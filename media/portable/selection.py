@@ -27,15 +27,18 @@ _LONG_AGO: Final = float("-inf")
 
 
 class Flow:
-    """What was seen of one source: by spatial layer, when and in which stream."""
+    """What was seen of one source: by spatial layer, when and in which stream; and the highest number of each stream
+    that does not flow into the slot."""
 
-    __slots__ = ("arrived", "streams")
+    __slots__ = ("arrived", "highest", "streams")
 
     def __init__(self) -> None:
         self.arrived: Final = [_LONG_AGO] * MOST_LAYERS
         self.streams: Final = [0] * MOST_LAYERS
+        self.highest: Final = [-1] * MOST_LAYERS
 
     def saw(self, packet: Incoming) -> None:
+        self.highest[packet.stream] = max(self.highest[packet.stream], packet.number)
         self.arrived[packet.spatial] = packet.arrived
         self.streams[packet.spatial] = packet.stream
 
