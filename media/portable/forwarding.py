@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from media.codecs.names import Kind
 from media.engine import Flowing, Gated, SourceId, Switched
 from media.errors import BadPacket
 from media.portable.events import Events
 from media.portable.holdings import Holdings, Outlet, Track
 from media.portable.packet import Break, Gap, Incoming, Refused, Result
-from media.portable.sink import Cache
-from media.portable.source import Source
-
-
-class _Cached:
-    """media.portable.sink.Cache, of one stream."""
-
-    __slots__ = ("_source", "_stream")
-
-    def __init__(self, source: Source, stream: int) -> None:
-        self._source = source
-        self._stream = stream
-
-    def get(self, number: int) -> Incoming | None:
-        return self._source.repair(self._stream, number)
 
 
 class Forwarding:
@@ -59,6 +45,16 @@ class Forwarding:
             made = outlet.sink.offer(source, packet, now)
             if made is not None:
                 self._send(outlet, made)
+        if packet.part.is_keyframe:
+            self._look_at_begun(track, now)
+
+    def _look_at_begun(self, track: Track, now: float) -> None:
+        """Where something begins to flow, what flowed before is needed no longer. All packets of sound are key frames;
+        they have no layers, so that a sink that has it already has nothing new."""
+        is_video = track.source.format.kind is Kind.VIDEO
+        for outlet in list(track.outlets):
+            if is_video or outlet.flows is not track:
+                self.look(outlet, now)
 
     def _send(self, outlet: Outlet, packet: bytes | None) -> None:
         if packet is None:
@@ -69,18 +65,19 @@ class Forwarding:
             self._drops[bad.reason] += 1
 
     def repair(self, outlet: Outlet, lost: Iterable[int], now: float) -> None:
-        for packet in outlet.sink.repair(lost, self._cache, now):
+        for packet in outlet.sink.repair(lost, self._cached, now):
             self._send(outlet, packet)
 
-    def _cache(self, source: SourceId, stream: int) -> Cache | None:
+    def _cached(self, source: SourceId, stream: int, number: int) -> Incoming | None:
         track = self._holdings.tracks.get(source)
-        return None if track is None else _Cached(track.source, stream)
+        return None if track is None else track.source.repair(stream, number)
 
     def look(self, outlet: Outlet, now: float) -> None:
         """What a sink wants and what flows into it now: asked some times a second, and after whatever changed it."""
         switched = outlet.sink.switched()
         if switched is not None:
             self._events.add(Switched(outlet.id, *switched))
+            outlet.flows = None if switched[0] is None else self._holdings.tracks.get(switched[0])
         self._holdings.link(outlet)
         for source, stream in outlet.sink.wanted_keyframes():
             track = self._holdings.tracks.get(source)

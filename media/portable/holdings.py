@@ -44,12 +44,13 @@ class Track:
 
 @dataclass(slots=True, eq=False)
 class Outlet:
-    """A sink, and the tracks that it is given packets of: what flows, and what is to flow."""
+    """A sink, and the tracks that it is given packets of: what ``flows``, and what is to flow."""
 
     id: SinkId
     sink: Sink
     peer: Peer
     tracks: tuple[Track, ...] = ()
+    flows: Track | None = None
 
 
 class Holdings:

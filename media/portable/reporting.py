@@ -1,4 +1,4 @@
-"""What peers are told: what came of theirs, what is missing, when a key frame is needed, and the clock of what we send."""
+"""What peers are told: what came of theirs, what is missing, when a key frame is needed, the clock of what is sent."""
 
 from __future__ import annotations
 
