@@ -19,6 +19,7 @@ from api.http.origins import Origins
 from api.http.pipeline import AccessLog, Bounds, Pipeline, Shell
 from api.http.rates import RateLimiter
 from api.lifecycle import Lifecycle
+from api.meeting_page import MeetingPage
 from api.resources import health, metrics, pages
 from config.sections import Settings
 from config.values import Secret
@@ -78,7 +79,7 @@ def build_application(
         metrics.resource(ground.metrics),
         *resources,
     )
-    mounted = (*documented, pages.resource(documented, version))
+    mounted = (*documented, pages.resource(documented, version, MeetingPage()))
     app = web.Application(client_max_size=settings.limits.body)
     Pipeline(shell).install(app)
     mount(app, shell, mounted)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from adapters.sql.sfu.rooms import SqlRooms
 from api.app import RESOURCES, Ground, build_application, project_version
+from api.calls import ENGINE, Calls, open_calls
 from api.chat import Chats, open_chats
 from api.datarights import DataRights, data_rights
 from api.http.endpoints import Resource
@@ -47,6 +47,7 @@ from api.resources import (
     rooms,
     search,
     second_factor,
+    signaling,
     users,
 )
 from api.server import HttpServer
@@ -64,7 +65,6 @@ from kernel.jobrunner import Handler
 from kernel.mailqueue import MAIL_JOB, MailDelivery
 from kernel.metrics import Metrics
 from kernel.tracing import NoTracing, Tracing
-from sfu.rooms import Rooms
 
 _log = structlog.stdlib.get_logger("api.serve")
 
@@ -82,6 +82,7 @@ class Started:
     platform: Platform
     people: People
     chats: Chats
+    calls: Calls
     rights: DataRights
     resources: Sequence[Resource]
     first_admin: str | None = field(repr=False)
@@ -190,17 +191,18 @@ async def running_server(
         await platform.jobs.schedules.ensure(
             overdue.END_ROUNDS_JOB, kind=overdue.END_ROUNDS_JOB, payload=b"", every=overdue.EVERY_SECONDS
         )
+        calls = await stack.enter_async_context(open_calls(platform, people, [host for host, _ in sockets.addresses]))
         await stack.enter_async_context(running_jobs(platform, {**own, **handlers(platform)}))
         app = build_application(
-            _ground(platform, lifecycle, access_log),
-            [*_resources(platform, people, chats, clock), datarights.resource(rights), *resources(platform)],
+            _ground(platform, calls, lifecycle, access_log),
+            [*_resources(platform, people, chats, calls, clock), datarights.resource(rights), *resources(platform)],
             people.authenticator,
         )
         served, first_admin = app[RESOURCES], await people.first_admin.secret()
         server = HttpServer(app, settings.server, lifecycle, metrics, clock)
         await server.start(sockets)
         stack.push_async_callback(_stop_server, server, settings.server.shutdown_timeout, clock)
-        yield Started(sockets.addresses, platform, people, chats, rights, served, first_admin, lifecycle)
+        yield Started(sockets.addresses, platform, people, chats, calls, rights, served, first_admin, lifecycle)
 
 
 def welcome_lines(settings: Settings, started: Started) -> list[str]:
@@ -215,7 +217,7 @@ def welcome_lines(settings: Settings, started: Started) -> list[str]:
         f"  health     {base}/health",
         f"  data       {settings.server.data_dir}",
         f"  stores     {stores}",
-        f"  media port {settings.server.media_port} (reserved: this version has no media engine yet)",
+        f"  media      {_media_line(started.calls)}",
     ]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
         lines.append("  It listens on every address of this machine.")
@@ -225,11 +227,18 @@ def welcome_lines(settings: Settings, started: Started) -> list[str]:
     return [*lines, "Stop it with Ctrl+C."]
 
 
+def _media_line(calls: Calls) -> str:
+    """Where clients are told to send it."""
+    told = calls.advertised
+    protocols = "UDP and TCP" if told[0].tcp_port else "UDP"
+    return f"port {told[0].udp_port}, {protocols}, at {', '.join(one.address for one in told)} ({ENGINE} engine)"
+
+
 def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _resources(platform: Platform, people: People, chats: Chats, clock: Clock) -> list[Resource]:
+def _resources(platform: Platform, people: People, chats: Chats, calls: Calls, clock: Clock) -> list[Resource]:
     settings = platform.settings
     rates = RateLimiter(settings.limits, platform.ephemeral.buckets, platform.local.buckets, platform.metrics)
     found = [
@@ -251,7 +260,8 @@ def _resources(platform: Platform, people: People, chats: Chats, clock: Clock) -
         participants.resource(chats),
         bans.resource(chats),
         mode_proposals.resource(chats),
-        rooms.resource(_rooms(platform), people.room_tokens),
+        rooms.resource(calls.rooms, people.room_tokens, calls.lobby.end),
+        signaling.resource(calls.reception),
     ]
     found += [second_factor.resource(people), credentials.resource(people, rates), link_pages.resource()]
     if platform.objects.signs_own_urls:
@@ -259,11 +269,7 @@ def _resources(platform: Platform, people: People, chats: Chats, clock: Clock) -
     return found
 
 
-def _rooms(platform: Platform) -> Rooms:
-    return Rooms(units=platform.database.units, store=SqlRooms(), ids=platform.ids, clock=platform.clock)
-
-
-def _ground(platform: Platform, lifecycle: Lifecycle, access_log: AccessLog | None) -> Ground:
+def _ground(platform: Platform, calls: Calls, lifecycle: Lifecycle, access_log: AccessLog | None) -> Ground:
     return Ground(
         settings=platform.settings,
         clock=platform.clock,
@@ -272,7 +278,7 @@ def _ground(platform: Platform, lifecycle: Lifecycle, access_log: AccessLog | No
         key_values=platform.ephemeral.key_values,
         shared_buckets=platform.ephemeral.buckets,
         local_buckets=platform.local.buckets,
-        dependencies=platform.dependencies,
+        dependencies=(*platform.dependencies, calls.media),
         access_log=access_log,
     )
 

@@ -87,7 +87,7 @@ class Media(Section, frozen=True):
     tcp: Annotated[bool, _says("Also take media over TCP, for networks that let no UDP through.")] = True
     max_transports: Annotated[
         int, Meta(ge=1, le=1_000_000), _says("Participants with media on this node; one more is told to try another.")
-    ] = 2_000
+    ] = 1_000
     receive_buffer: Annotated[
         Size, Meta(ge=64 << 10, le=1 << 30), _says("Kernel buffer of each UDP socket, as far as the system allows it.")
     ] = Size(4 << 20)

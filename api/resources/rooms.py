@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -82,9 +83,10 @@ class TokenView(View, frozen=True):
 
 
 class RoomCalls:
-    def __init__(self, rooms: Rooms, tokens: RoomTokens) -> None:
+    def __init__(self, rooms: Rooms, tokens: RoomTokens, ended: Callable[[UUID], None]) -> None:
         self._rooms = rooms
         self._tokens = tokens
+        self._ended = ended
 
     async def make(self, call: Call, body: NewRoom) -> RoomView:
         plan = Plan(
@@ -106,6 +108,7 @@ class RoomCalls:
 
     async def end(self, call: Call, path: RoomPath) -> None:
         await self._rooms.end(_owner(call), path.id)
+        self._ended(path.id)
 
     async def mint(self, call: Call, path: RoomPath, body: NewToken) -> TokenView:
         room = await self._rooms.get(_owner(call), path.id)
@@ -123,8 +126,9 @@ class RoomCalls:
         return TokenView(token=made.token, url=made.url, expires_at=datetime.fromtimestamp(made.expires_at, UTC))
 
 
-def resource(rooms: Rooms, tokens: RoomTokens) -> Resource:
-    calls = RoomCalls(rooms, tokens)
+def resource(rooms: Rooms, tokens: RoomTokens, ended: Callable[[UUID], None]) -> Resource:
+    """``ended`` is told of a room that is no more: whoever is in it has to leave."""
+    calls = RoomCalls(rooms, tokens, ended)
 
     def endpoint(method: str, path: str, handler: Handler, scope: str, summary: str, **more: Any) -> Endpoint:
         return Endpoint(
@@ -160,7 +164,7 @@ def resource(rooms: Rooms, tokens: RoomTokens) -> Resource:
                 errors={400: ("bad_cursor",)},
             ),
             endpoint("GET", "/v1/rooms/{id}", calls.look, "rooms:read", "One room"),
-            endpoint("DELETE", "/v1/rooms/{id}", calls.end, "rooms:write", "End a room"),
+            endpoint("DELETE", "/v1/rooms/{id}", calls.end, "rooms:write", "End a room, for all who are in it"),
             endpoint(
                 "POST",
                 "/v1/rooms/{id}/tokens",

@@ -18,6 +18,7 @@ CALLERS = {
 MAY = {
     Access.PUBLIC: {"nobody", "user", "service", "operator", "admin"},
     Access.SIGNED_URL: {"nobody", "user", "service", "operator", "admin"},
+    Access.ROOM_TOKEN: {"nobody", "user", "service", "operator", "admin"},
     Access.SIGNED_IN: {"user", "admin"},
     Access.OPERATOR: {"operator", "admin"},
     Access.ADMIN: {"admin"},

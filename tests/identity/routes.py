@@ -21,6 +21,7 @@ _TABLE: Final[Mapping[str, str]] = {
         GET    /health/live                                                 -
         GET    /health/ready                                                -
         GET    /                                                            -
+        GET    /assets/{name}                                               -
         GET    /docs                                                        -
         GET    /docs/style.css                                              -
         GET    /openapi.json                                                -
@@ -42,6 +43,9 @@ _TABLE: Final[Mapping[str, str]] = {
     "signed_url": """
         GET    /v1/objects/{key:.+}                                         -
         PUT    /v1/objects/{key:.+}                                         -
+    """,
+    "room_token": """
+        GET    /v1/calls/ws/signaling                                       sockets
     """,
     "operator": """
         GET    /metrics                                                     -
