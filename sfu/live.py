@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 from uuid import UUID
@@ -93,15 +93,9 @@ class LiveRooms:
                 self._hear(event)
 
     def tick(self, now: float) -> None:
-        """One look at all rooms."""
-        for meeting in list(self._meetings.values()):
-            for participant in (*meeting.participants.values(), *meeting.waiting.values()):
-                if participant.is_gone(now):
-                    meeting.depart(participant, Departure.CONNECTION_LOST, Ending.EXPIRED)
-            empty_since = meeting.empty_since
-            if empty_since is not None and now - empty_since >= meeting.room.plan.empty_timeout:
-                self.end(meeting.room.id)
-        self._watch.look(self._meetings.values(), now)
+        """One look at all rooms, at once."""
+        for _ in self._look(now):
+            pass
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -109,7 +103,8 @@ class LiveRooms:
         while True:
             began = clock.monotonic()
             with self._node.contained("tick"):
-                self.tick(began)
+                for _ in self._look(began):
+                    await asyncio.sleep(0)
             took = clock.monotonic() - began
             self._node.meters.tick.observe(took)
             # At least half of the time is for others, also where a look takes longer than it may.
@@ -124,6 +119,16 @@ class LiveRooms:
             _, late = await asyncio.wait(self._node.tasks, timeout=CLOSING_SECONDS)
             for task in late:
                 task.cancel()
+
+    def _look(self, now: float) -> Iterator[None]:
+        for meeting in list(self._meetings.values()):
+            for participant in (*meeting.participants.values(), *meeting.waiting.values()):
+                if participant.is_gone(now):
+                    meeting.depart(participant, Departure.CONNECTION_LOST, Ending.EXPIRED)
+            empty_since = meeting.empty_since
+            if empty_since is not None and now - empty_since >= meeting.room.plan.empty_timeout:
+                self.end(meeting.room.id)
+        yield from self._watch.look(list(self._meetings.values()), now)
 
     def _hear(self, event: Event) -> None:
         node = self._node

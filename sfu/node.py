@@ -42,7 +42,7 @@ class SinkOwner(Protocol):
 
 @dataclass(slots=True)
 class Node:
-    """``transports``, ``sources`` and ``sinks`` say whom an event is for, by handle; one of what has ended is nobody's."""
+    """``transports``, ``sources`` and ``sinks`` say by handle whom an event is for; others are nobody's."""
 
     engine: Engine
     identity: DtlsIdentity

@@ -13,11 +13,8 @@ class Source(Enum):
     SCREEN = "screen"
     SCREEN_AUDIO = "screen_audio"
 
-    @property
-    def kind(self) -> Kind:
-        return Kind.VIDEO if self in (Source.CAMERA, Source.SCREEN) else Kind.AUDIO
-
-    @property
-    def is_screen(self) -> bool:
+    def __init__(self, _name: str) -> None:
+        # Attributes and no properties: slots are ranked by them thousands of times a second.
+        self.kind = Kind.VIDEO if _name in ("camera", "screen") else Kind.AUDIO
+        self.is_screen = _name in ("screen", "screen_audio")
         """A shared screen and its sound belong together, apart from the camera and microphone of the same person."""
-        return self in (Source.SCREEN, Source.SCREEN_AUDIO)
