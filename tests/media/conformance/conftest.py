@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
 import pytest
-from media.portable.engine import open_portable
 
 from media.engine import Engine, Listening
+from media.icevalues import Limits
+from media.portable.engine import Bounds, open_portable
 from tests.media.conformance.stage import Opens, Stage, staged
 
 
-def portable(listening: Listening, *, wake: Callable[[], None]) -> AbstractAsyncContextManager[Engine]:
-    return open_portable(listening, wake=wake)
+def portable(
+    listening: Listening, *, wake: Callable[[], None], ice: Limits | None = None
+) -> AbstractAsyncContextManager[Engine]:
+    return open_portable(listening, wake=wake, bounds=Bounds() if ice is None else Bounds(ice=ice))
 
 
 ENGINES: Mapping[str, Opens] = {"portable": portable}

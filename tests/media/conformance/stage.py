@@ -26,6 +26,7 @@ from media.engine import (
     TransportKind,
 )
 from media.extensions import ExtensionName
+from media.icevalues import Limits
 from media.rtp import Packet
 from tests.media.peers import PATIENCE, Peer, Srtp, TcpWire, UdpWire
 from tests.media.tracks import EXTENSIONS, OpusTrack, Stream, TransportSequence, Vp8Track
@@ -45,9 +46,11 @@ SINK_EXTENSIONS: Mapping[ExtensionName, int] = {
 
 
 class Opens(Protocol):
-    """One engine or another."""
+    """One engine or another. ``ice`` are bounds of its ICE where a test cannot wait as long as people can."""
 
-    def __call__(self, listening: Listening, *, wake: Callable[[], None]) -> AbstractAsyncContextManager[Engine]: ...
+    def __call__(
+        self, listening: Listening, *, wake: Callable[[], None], ice: Limits | None = None
+    ) -> AbstractAsyncContextManager[Engine]: ...
 
 
 @dataclass
@@ -163,14 +166,14 @@ def ice_of(peer: Peer) -> IceCredentials:
 
 
 @asynccontextmanager
-async def staged(opens: Opens, host: str = "127.0.0.1", *, tcp: bool = True) -> AsyncIterator[Stage]:
+async def staged(opens: Opens, host: str = "127.0.0.1", *, ice: Limits | None = None) -> AsyncIterator[Stage]:
     woken = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def wake() -> None:
         loop.call_soon_threadsafe(woken.set)
 
-    async with opens(Listening((host,), 0, tcp=tcp), wake=wake) as engine:
+    async with opens(Listening((host,), 0), wake=wake, ice=ice) as engine:
         stage = Stage(engine, engine.local[0], woken)
         try:
             yield stage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -39,6 +39,7 @@ from tests.media.conformance.stage import (
     staged,
     video_slot,
 )
+from tests.media.peers import PATIENCE
 from tests.media.tracks import Stream, Vp8Track, gaps
 
 SLOT = 0x9001
@@ -359,6 +360,11 @@ class Simulcast:
                 self.keyframes[ssrc] = asked[ssrc] + 1
             await asyncio.sleep(0.01)
 
+    async def run_until(self, holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                await self.run(2)
+
 
 def width(packet: Packet) -> int | None:
     size = parse_vp8(packet.payload).size
@@ -375,11 +381,10 @@ class TestLayers:
         await camera.run(20)
         assert stage.engine.sink_stats()[sink].layer == Layer(0)
         stage.engine.set_policy(subscriber.transport, Ladder({sink: [Layer(0), Layer(1)]}))
-        await camera.run(40)
-        await stage.until(lambda: stage.engine.sink_stats()[sink].layer == Layer(1))
+        await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(1))
         stage.engine.set_policy(subscriber.transport, Ladder({sink: [Layer(0)]}))
-        await camera.run(80)
-        await stage.until(lambda: stage.engine.sink_stats()[sink].layer == Layer(0))
+        await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(0))
+        await stage.settle()
         assert gaps(subscriber.peer.rtp) == []
         sizes = [size for packet in subscriber.peer.rtp if (size := width(packet)) is not None]
         assert [size for size, before in zip(sizes, [None, *sizes], strict=False) if size != before] == [320, 640, 320]
@@ -390,8 +395,7 @@ class TestLayers:
         camera = Simulcast(stage, publisher)
         (sink,) = stage.screen(subscriber)
         stage.engine.assign(sink, camera.source)
-        await camera.run(40)
-        await stage.until(lambda: stage.engine.sink_stats()[sink].layer == Layer(1))
+        await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(1))
 
     async def test_temporal_layers_above_the_allowed_are_left_out_without_a_gap(self, stage: Stage) -> None:
         publisher, subscriber = await stage.join(), await stage.join()
