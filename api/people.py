@@ -25,6 +25,8 @@ from api.authentication import BearerTokens
 from api.platform import Platform
 from chat.presence import Presences
 from config.secrets import derive_key
+from config.sections import Identity
+from config.values import Secret
 from identity.accounts import Accounts
 from identity.administration import Administration
 from identity.announcements import Announcer
@@ -96,7 +98,7 @@ async def open_people(platform: Platform, base_url: str) -> AsyncIterator[People
             return found is not None and found.expires_at > clock.now()
 
         ephemeral = platform.ephemeral
-        key_set = await _key_set(platform)
+        key_set = await token_keys(settings, platform.secret)
         tokens = AccessTokens(key_set, lifetime=settings.access_token_lifetime)
         revocations = Revocations(ephemeral.key_values, is_alive, token_lifetime=settings.access_token_lifetime)
         announcer = Announcer(platform.bus)
@@ -241,8 +243,8 @@ def _key_directory(platform: Platform, announcer: Announcer, changes: KeyChanges
     )
 
 
-async def _key_set(platform: Platform) -> KeySet:
-    settings = platform.settings.identity
+async def token_keys(settings: Identity, secret: Secret) -> KeySet:
+    """What tokens are signed with and believed by."""
     if settings.signing_key_file:
         return await asyncio.to_thread(file_key_set, settings.signing_key_file, settings.verifying_key_files)
-    return shared_key_set(derive_key(platform.secret, ACCESS_TOKENS))
+    return shared_key_set(derive_key(secret, ACCESS_TOKENS))

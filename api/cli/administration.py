@@ -129,7 +129,7 @@ async def _office(settings: Settings) -> AsyncIterator[_Office]:
     async with AsyncExitStack() as stack:
         opening = open_database(settings.database, data_dir=data_dir, clock=clock, metrics=metrics)
         database = await stack.enter_async_context(opening)
-        await _bring_up_to_date(database, settings)
+        await bring_up_to_date(database, settings)
         jobs = await stack.enter_async_context(
             open_jobs(database, settings.jobs, clock=clock, metrics=metrics, ids=ids)
         )
@@ -151,7 +151,7 @@ async def _office(settings: Settings) -> AsyncIterator[_Office]:
         yield _Office(accounts, keys, audit)
 
 
-async def _bring_up_to_date(database: Database, settings: Settings) -> None:
+async def bring_up_to_date(database: Database, settings: Settings) -> None:
     found = await migrate.status(database)
     if not found.pending:
         return

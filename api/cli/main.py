@@ -80,6 +80,11 @@ def _add_administration(commands: Commands) -> None:
     key.add_argument("--scope", required=True, action="append", metavar="SCOPE", help="what it may do; once for each")
     key.add_argument("--rate", type=_positive, metavar="N", help="requests a minute it may make; default: 600")
     key.add_argument("--days", type=_positive, metavar="N", help="after which it has expired; default: never")
+    room = _add(admin, "create-room", "make a room; a link for each who is to come is printed this once", _create_room)
+    room.add_argument("--name", default="First call", help="what it is called; default: First call")
+    room.add_argument("--mode", choices=("secure", "intelligent"), default="secure", help="default: secure")
+    room.add_argument("--people", type=_positive, default=2, metavar="N", help="how many links; default: 2")
+    room.add_argument("--ttl", type=_positive, default=3600, metavar="SECONDS", help="links let in for so long; 3600")
 
 
 def _positive(text: str) -> int:
@@ -138,6 +143,14 @@ def _create_user(configuration: Configuration, options: argparse.Namespace) -> i
         admin=options.admin,
         password_file=options.password_file,
     )
+
+
+def _create_room(configuration: Configuration, options: argparse.Namespace) -> int:
+    from api.cli.rooms import run_create_room  # noqa: PLC0415
+
+    return run_create_room(
+        configuration, name=options.name, mode=options.mode, people=options.people, ttl=options.ttl
+    )  # fmt: skip
 
 
 def _create_api_key(configuration: Configuration, options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from api.http.access import OPEN, Access
 from api.http.endpoints import Endpoint, shape_of
-from api.people import _key_set
+from api.people import token_keys
 from config.sections import Identity
 from identity.administration import ADMIN, Change
 from identity.apikeys import SCOPES
@@ -66,7 +66,7 @@ class Matrix:
 async def opened(folder: Path, *, identity: Identity | None = None) -> AsyncIterator[Matrix]:
     async with world(folder, identity=identity) as here:
         root, ada = await here.admin("root.one"), await here.person("ada")
-        yield Matrix(here, await _key_set(here.platform), root, ada)
+        yield Matrix(here, await token_keys(here.platform.settings.identity, here.platform.secret), root, ada)
 
 
 @pytest.fixture

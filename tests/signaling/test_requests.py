@@ -92,7 +92,8 @@ def test_a_field_that_is_missing_or_of_another_type_breaks_the_protocol(kind: st
         assert code_of(frame(kind, without)) == "invalid_message", name
     for name in RIGHT[kind]:
         other: Any = {"x": 1} if isinstance(RIGHT[kind][name], list) else ["x"]
-        for wrong in (other, 1.5, [[]]):
+        wrongs: list[Any] = [other, 1.5, [[]]]
+        for wrong in wrongs:
             if name == "fps" and wrong == 1.5:
                 continue
             assert code_of(frame(kind, {**RIGHT[kind], name: wrong})) == "invalid_message", (name, wrong)
