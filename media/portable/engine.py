@@ -53,6 +53,7 @@ from media.rtp import Kind
 TRANSPORTS = 1000
 # Sinks are looked at for switches, stalled layers and key frames that they wait for.
 LOOKS_EVERY = 0.05
+KEEPS_UP_EVERY = 0.2
 ICE_EVERY = 0.1
 
 
@@ -110,6 +111,7 @@ class PortableEngine:
             (
                 Duty(0.0, self._reporting.tell),
                 Duty(LOOKS_EVERY, self._look),
+                Duty(KEEPS_UP_EVERY, self._forwarding.keep_up),
                 Duty(ICE_EVERY, self._network.tick),
             ),
         )
@@ -205,7 +207,9 @@ class PortableEngine:
 
     def set_policy(self, transport: TransportId, ladder: Ladder) -> None:
         now = self._clock()
-        for outlet in self._holdings.peers[transport].outlets.values():
+        peer = self._holdings.peers[transport]
+        peer.congestion.ladder = ladder
+        for outlet in peer.outlets.values():
             outlet.sink.allow(ladder.allowed.get(outlet.id, ()), now)
             self._forwarding.look(outlet, now)
 
@@ -243,12 +247,12 @@ class PortableEngine:
             remote=None if path is None else Address(path.host, path.port),
             tcp=path is not None and self._network.is_tcp(path),
             round_trip=self._agents.round_trip(transport.id),
-            available_bitrate=None,
+            available_bitrate=peer.congestion.available.bitrate(self._clock()),
             sent_packets=transport.sent_packets,
             sent_bytes=transport.sent_bytes,
             received_packets=transport.received_packets,
             received_bytes=transport.received_bytes,
-            lost_fraction=max((outlet.sink.stats().lost_fraction for outlet in peer.outlets.values()), default=0.0),
+            lost_fraction=max((outlet.sink.reports.lost_fraction for outlet in peer.outlets.values()), default=0.0),
         )
 
     def drops(self) -> Mapping[str, int]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from media.codecs.names import Kind
-from media.engine import Flowing, Gated, SourceId, Switched
+from media.engine import Flowing, Gated, Layer, SourceId, Switched
 from media.errors import BadPacket
 from media.portable.events import Events
 from media.portable.holdings import Holdings, Outlet, Track
@@ -71,6 +71,24 @@ class Forwarding:
     def _cached(self, source: SourceId, stream: int, number: int) -> Incoming | None:
         track = self._holdings.tracks.get(source)
         return None if track is None else track.source.repair(stream, number)
+
+    def keep_up(self, now: float) -> None:
+        """A few times a second: nobody is sent more than fits."""
+        rates: dict[Track, Mapping[Layer, int]] = {}
+        for peer in self._holdings.peers:
+            congestion = peer.congestion
+            congestion.measure(peer.transport.sent_bytes, now)
+            if not congestion.needs_rates(now):
+                continue
+            flowing = {}
+            for outlet in peer.outlets.values():
+                track = outlet.flows
+                if track is not None:
+                    if track not in rates:
+                        rates[track] = {layer: one.bitrate for layer, one in track.source.stats(now).layers.items()}
+                    flowing[outlet.id] = rates[track], track.source.streams == 1
+            for sink, rung in congestion.limits(flowing, now).items():
+                self._holdings.outlets[sink].sink.limit(rung, now)
 
     def look(self, outlet: Outlet, now: float) -> None:
         """What a sink wants and what flows into it now: asked some times a second, and after whatever changed it."""

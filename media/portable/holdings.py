@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from media.engine import SinkFormat, SinkId, SourceFormat, SourceId, TapId, TransportId
+from media.portable.congestion import Congestion
 from media.portable.handles import Handles
 from media.portable.rewriting import Layouts
 from media.portable.router import Router
@@ -27,6 +28,7 @@ class Peer:
     tracks: dict[Source, Track] = field(default_factory=dict)
     outlets: dict[int, Outlet] = field(default_factory=dict)
     used_ssrcs: set[int] = field(default_factory=set)
+    congestion: Congestion = field(default_factory=Congestion)
     reported_at: float = 0.0
 
 

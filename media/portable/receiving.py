@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from media import rtcp
@@ -18,6 +18,7 @@ from media.rtcp import (
     Nack,
     PictureLoss,
     ReceiverReport,
+    Remb,
     ReportBlock,
     SenderReport,
 )
@@ -39,6 +40,7 @@ class Receiving:
             Nack: self._nack,
             PictureLoss: self._picture_loss,
             FullIntraRequest: self._full_intra_request,
+            Remb: self._remb,
         }
 
     def connect(self, network: Network) -> None:
@@ -102,11 +104,14 @@ class Receiving:
     def _receiver_report(self, peer: Peer, report: ReceiverReport, now: float) -> None:
         self._heard(peer, report.blocks, now)
 
-    def _heard(self, peer: Peer, blocks: tuple[ReportBlock, ...], now: float) -> None:
-        for block in blocks:
-            outlet = peer.outlets.get(block.ssrc)
-            if outlet is not None:
-                outlet.sink.heard(block, now)
+    def _heard(self, peer: Peer, blocks: Sequence[ReportBlock], now: float) -> None:
+        ours = [block for block in blocks if block.ssrc in peer.outlets]
+        for block in ours:
+            peer.outlets[block.ssrc].sink.heard(block, now)
+        peer.congestion.heard(ours, now)
+
+    def _remb(self, peer: Peer, remb: Remb, now: float) -> None:
+        peer.congestion.available.remb(remb.bitrate, now)
 
     def _nack(self, peer: Peer, nack: Nack, now: float) -> None:
         outlet = peer.outlets.get(nack.media_ssrc)

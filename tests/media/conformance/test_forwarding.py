@@ -19,6 +19,7 @@ from media.rtcp import (
     Nack,
     PictureLoss,
     ReceiverReport,
+    Remb,
     ReportBlock,
     SenderReport,
     SourceDescription,
@@ -396,6 +397,21 @@ class TestLayers:
         (sink,) = stage.screen(subscriber)
         stage.engine.assign(sink, camera.source)
         await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(1))
+
+    async def test_what_a_subscriber_cannot_take_is_stepped_down_and_up_again_when_it_can(self, stage: Stage) -> None:
+        publisher, subscriber = await stage.join(), await stage.join()
+        camera = Simulcast(stage, publisher)
+        (sink,) = stage.screen(subscriber)
+        stage.engine.set_policy(subscriber.transport, Ladder({sink: [Layer(0), Layer(1)]}, desired_bitrate=1_000_000))
+        stage.engine.assign(sink, camera.source)
+        await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(1))
+        assert stage.engine.transport_stats()[subscriber.transport].available_bitrate is None
+        subscriber.peer.send_rtcp([Remb(1, 200_000, (SLOT,))])
+        await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(0))
+        assert stage.engine.transport_stats()[subscriber.transport].available_bitrate == 200_000
+        subscriber.peer.send_rtcp([Remb(1, 50_000_000, (SLOT,))])
+        await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(1))
+        assert gaps(subscriber.peer.rtp) == []
 
     async def test_temporal_layers_above_the_allowed_are_left_out_without_a_gap(self, stage: Stage) -> None:
         publisher, subscriber = await stage.join(), await stage.join()
