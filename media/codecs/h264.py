@@ -1,7 +1,8 @@
 """H.264 in RTP (RFC 6184): single NAL units, STAP-A and FU-A, which is all that packetization modes 0 and 1 have.
 
-Nothing here says where a frame starts but the units themselves: parameter sets and the first slice of a picture do, so
-that each of several packets at the head of one frame may say it starts it. Layers are not told at all.
+Nothing here says where a frame starts but the units themselves: what stands before the first slice of a picture does,
+and so does that slice. Of a key frame it is the sequence parameter set: browsers send one before each, often in a packet
+of its own, and who begins with the slices behind it decodes nothing. Layers are not told at all.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ _LAST_SINGLE = 23
 _STAP_A = 24
 _FU_A = 28
 _INTERLEAVED = frozenset({25, 26, 27, 29})
-# Before the first slice of a picture stand these (ITU-T H.264 section 7.4.1.2.3).
-_HEADS = frozenset({_SEI, _SPS, _PPS, _DELIMITER})
-_SLICES = frozenset({_SLICE, _PARTITION_A, _IDR})
+# Before the first slice of a picture stand these (ITU-T H.264 section 7.4.1.2.3); a PPS follows an SPS.
+_HEADS = frozenset({_SEI, _SPS, _DELIMITER})
+# An IDR slice follows its parameter sets.
+_SLICES = frozenset({_SLICE, _PARTITION_A})
 _TRUNCATED = "h264_truncated"
 
 
@@ -70,8 +72,7 @@ class H264Payload:
 
     def part(self, *, marker: bool) -> FramePart:
         starts = self.units[0].starts_picture
-        # Browsers send parameter sets before IDR pictures only; who begins here needs them as well.
-        keyframe = starts and (self.has_sps or self.has_idr)
+        keyframe = starts and self.has_sps
         return FramePart(
             starts_frame=starts,
             ends_frame=marker,

@@ -9,6 +9,7 @@ from typing import Final
 
 from media import dependency, rtcp, sframe
 from media.framing import framed
+from tests.media import captures
 
 FIXTURES: Final = Path(__file__).resolve().parents[1] / "media" / "fixtures"
 FOUND: Final = Path(__file__).parent / "found"
@@ -23,13 +24,20 @@ def _hex(*texts: str) -> list[bytes]:
     return [bytes.fromhex(text) for text in texts]
 
 
+def _captured(name: str) -> list[bytes]:
+    """A sample of what a browser sent: two dozen payloads."""
+    payloads = [bytes(packet.payload) for packet in captures.load(name).media()]
+    return payloads[:: -(-len(payloads) // 24)]
+
+
 # A key frame of 640x360, and what a browser puts before it.
 _VP8_KEY: Final = "90e092341720" + "100200" + "9d012a80026801"
 _OPUS: Final = "78" + "0b" * 60
 
 
 def rtp_packets() -> Iterable[bytes]:
-    return _hex(
+    sent = [one.data for name in captures.NAMES for one in captures.load(name).packets[::40] if not one.is_rtcp]
+    return sent + _hex(
         # Bare; two sources, one-byte extensions and padding; two-byte extensions; a payload of VP8; padding alone.
         "806f0001000003e800000001" + _OPUS,
         "b2e0000200000000000000020000000a0000000bbede000210aa31010203ff00" + "01020300000004",
@@ -52,6 +60,7 @@ def extension_values() -> Iterable[bytes]:
 def rtcp_packets() -> Iterable[bytes]:
     block = "0a0b0c0d40fffffe0001fffe000000641122334400010000"
     return [
+        *(one.data for one in captures.load("vp8_simulcast").packets if one.is_rtcp),
         *_hex(
             "81c8000c0000000183aa7e808000000000015f900000000a000003e8" + block,
             "81c9000700000001" + block,
@@ -120,14 +129,14 @@ def candidate_lines() -> Iterable[bytes]:
 
 
 def vp8() -> Iterable[bytes]:
-    return _hex(
+    return _captured("vp8_simulcast") + _hex(
         _VP8_KEY, "10" + "110200", "90800711" + "0200", "90f0800701" + "20" + "310000", "b0e0923417a0" + "510000"
     )
 
 
 def vp9() -> Iterable[bytes]:
     frame = "82498342"
-    return _hex(
+    return _captured("vp9_svc") + _hex(
         "ba9234005001" + "4000b4028001680500" + "02d0" + frame,
         "bc923405" + frame,
         "ac070401" + frame,
@@ -138,19 +147,19 @@ def vp9() -> Iterable[bytes]:
 
 
 def h264() -> Iterable[bytes]:
-    return _hex(
+    return _captured("h264") + _hex(
         "6742c01f", "78000467" + "42c01f" + "000468ce3c80" + "000465888400", "7c858884", "7c0588", "7c4588", "419a00"
     )
 
 
 def av1() -> Iterable[bytes]:
-    return _hex(
+    return _captured("av1") + _hex(
         "280408000000" + "30100000", "1030300000", "5030300000", "08" + "0408000000" + "00" + "0430100000", "1032031000"
     )
 
 
 def opus() -> Iterable[bytes]:
-    return _hex(_OPUS, "7b03" + "0b" * 30, "f8", "7c8605" + "00" * 20)
+    return _captured("opus_dtx") + _hex(_OPUS, "7b03" + "0b" * 30, "f8", "7c8605" + "00" * 20)
 
 
 _DEPENDENCY_KEY: Final = (

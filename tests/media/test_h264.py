@@ -35,16 +35,14 @@ def test_parameter_sets_and_an_idr_slice_in_one_packet() -> None:
 def test_parameter_sets_before_the_idr_slice_begin_the_keyframe() -> None:
     assert read_h264(stap(SPS, PPS), marker=False).is_keyframe
     assert read_h264(SPS, marker=False).is_keyframe
-    assert not read_h264(PPS, marker=False).is_keyframe
+    assert not read_h264(PPS, marker=False).starts_frame
 
 
-def test_the_first_fragment_of_an_idr_slice_is_a_keyframe_and_the_others_are_not() -> None:
-    first = read_h264(bytes.fromhex("7c 85 88 84"), marker=False)
-    middle = read_h264(bytes.fromhex("7c 05 88 84"), marker=False)
-    last = read_h264(bytes.fromhex("7c 45 88 84"), marker=True)
-    assert (first.starts_frame, first.is_keyframe) == (True, True)
-    assert (middle.starts_frame, middle.is_keyframe) == (False, False)
-    assert (last.starts_frame, last.is_keyframe, last.ends_frame) == (False, False, True)
+def test_a_keyframe_starts_with_its_parameter_sets_and_not_again_with_its_slices() -> None:
+    assert not read_h264(IDR, marker=True).starts_frame
+    for fragment, ends in (("7c 85 88 84", False), ("7c 05 88 84", False), ("7c 45 88 84", True)):
+        part = read_h264(bytes.fromhex(fragment), marker=ends)
+        assert (part.starts_frame, part.is_keyframe, part.ends_frame) == (False, False, ends)
 
 
 def test_a_fragment_may_be_empty() -> None:
