@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import aiohttp
 from aiohttp import WSMsgType
 
-from identity.roomtokens import SIGNALING, Admission, Grants, Source
+from api.people import token_keys
+from identity.roomtokens import SIGNALING, Admission, Grants, RoomTokens, Source
 from sfu.rooms import Mode, Plan, Room
+from tests.clocks import VirtualClock
 from tests.worlds import World
 
 PATIENCE = 10.0
@@ -31,6 +33,22 @@ async def made_room(here: World, *, mode: Mode = Mode.INTELLIGENT, **plan: Any) 
 def token(here: World, room: UUID, identity: str = "ada", grants: Grants = SPEAKER, **more: Any) -> str:
     ttl = more.pop("ttl", 600)
     return here.started.people.room_tokens.mint(Admission(room, identity, grants, **more), by="test", ttl=ttl).token
+
+
+async def old_token(here: World, room: UUID, identity: str = "ada", *, age: float = 3_600.0) -> str:
+    """One that was good for ten minutes, that long ago."""
+    platform = here.platform
+    keys = await token_keys(platform.settings.identity, platform.secret)
+    then = VirtualClock(platform.clock.now() - age)
+    tokens = RoomTokens(keys, base_url=here.url, ids=platform.ids, clock=then)
+    return tokens.mint(Admission(room, identity, SPEAKER), by="test").token
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """What the server notices by itself, a moment after the client did."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.005)
 
 
 class Closed(AssertionError):
@@ -125,7 +143,3 @@ class Visit:
 
 async def visit(here: World, **plan: Any) -> Visit:
     return Visit(here, await made_room(here, **plan))
-
-
-def nowhere() -> UUID:
-    return uuid4()
