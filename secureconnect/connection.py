@@ -200,7 +200,7 @@ class Connection:
             answer = await self._exchange(self._peer.localDescription.sdp, sections, counts)
             for published in answer.published:
                 self._outgoing[published.cid].track_id = published.track
-            await self._peer.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+            await self._peer.setRemoteDescription(RTCSessionDescription(_candidates_everywhere(answer.sdp), "answer"))
             for transceiver in (one for slots in self._slots.values() for one in slots):
                 if transceiver.receiver.track is not None:
                     self._on_media(_mid(transceiver), transceiver.receiver.track)
@@ -223,6 +223,17 @@ class Connection:
             if was_lost:
                 self._is_closed = True
                 self._on_lost()
+
+
+def _candidates_everywhere(answer: str) -> str:
+    """Of a bundle, the first section has the candidates (RFC 9429, section 5.3.1); aiortc looks into the last."""
+    candidates = [line for line in answer.splitlines() if line.startswith(("a=candidate:", "a=end-of-candidates"))]
+    lines: list[str] = []
+    for line in [one for one in answer.splitlines() if one not in candidates] + ["m="]:
+        if line.startswith("m=") and any(before.startswith("m=") for before in lines):
+            lines += candidates
+        lines.append(line)
+    return "".join(f"{line}\r\n" for line in lines[:-1])
 
 
 def _prefer(transceiver: RTCRtpTransceiver, kind: Kind) -> None:
