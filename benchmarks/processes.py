@@ -43,7 +43,9 @@ async def namespace(number: int = 0) -> AsyncIterator[Namespace]:
     try:
         yield made
     finally:
-        subprocess.run(["ip", "netns", "delete", name], check=True, capture_output=True)  # noqa: ASYNC221
+        # The pair at once: with its namespace it would go some time later, and the next one has its name.
+        for command in (["ip", "link", "delete", f"{name}h"], ["ip", "netns", "delete", name]):
+            subprocess.run(command, check=True, capture_output=True)  # noqa: ASYNC221
 
 
 @dataclass(frozen=True, slots=True)
