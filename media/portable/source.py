@@ -288,14 +288,15 @@ class Source:
     # What policy says.
 
     def set_gate(self, rule: GateRule | None) -> None:
-        """Nothing that was taken under another rule is repaired or let through later. Raises ValueError for key ids
-        that cannot be announced; the rule before holds on then."""
+        """Where a rule comes or goes, streams break, and nothing from before is repaired or let through later. Raises
+        ValueError for key ids that cannot be announced; the rule before holds on then."""
         if rule is not None and self._gating is not None:
             self._gating.announce(rule)
             return
         self._gating = None if rule is None else Gating(rule, self._drops)
         for stream in self._streams:
             stream.cache.clear()
+            stream.is_broken = stream.numbers.highest >= 0
 
     @property
     def is_muted(self) -> bool:

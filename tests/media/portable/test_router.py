@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.extensions import ExtensionName
 from media.portable.source import SOONEST_REBINDING, Source
 from tests.media.portable.publishing import (
     MID,
@@ -97,6 +98,7 @@ class TestLearning:
         ingress.now += SOONEST_REBINDING
         assert len(forwarded(ingress.receive(*after.key_frame()))) == 3
         assert source.ssrcs == (8,)
+        assert ingress.router.source_of(7) is None
         assert ingress.receive(*before.delta()) == []
         assert ingress.drops == {"ssrc_unknown": 3}
 
@@ -110,6 +112,13 @@ class TestLearning:
         other = ingress.add(video("1"))
         assert len(forwarded(ingress.receive(*Sender(7, extensions=MID_1).key_frame()))) == 3
         assert ingress.router.source_of(7) is other
+
+    def test_what_an_id_meant_for_one_that_is_removed_means_nothing_to_others(self) -> None:
+        ingress = Ingress()
+        gone, there = ingress.add(video("1", extensions={9: ExtensionName.MID})), ingress.add(audio())
+        ingress.router.remove(gone)
+        ingress.receive(packet(5, 1, b"\x78\x00", kind=PAYLOAD_TYPES[OPUS], extensions={9: b"\x00"}))
+        assert there.ssrcs == (5,)
 
     def test_a_mid_is_of_one_source(self) -> None:
         ingress = Ingress()

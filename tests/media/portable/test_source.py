@@ -238,6 +238,26 @@ class TestAnotherTimeline:
         assert forwarded(results)[0].number > before[-1].number + 1000
         assert source.clock(1) is None
 
+    def test_what_confirmed_another_timeline_is_not_counted_as_a_stranger_later(self) -> None:
+        ingress = Ingress()
+        source = camera(ingress)
+        sender = Sender()
+        ingress.receive(*sender.key_frame())
+        source.sender_report(1000, 1 << 40, 90_000, ingress.now)
+        sender.sequence += 1 << 15
+        ingress.receive(*sender.key_frame(), packet(1000, 5000, b"\x10\x00"))
+        assert not ingress.drops
+        assert source.clock(0) is None
+
+    def test_repairs_that_come_between_two_ssrcs_are_unknown(self) -> None:
+        ingress = Ingress()
+        source = camera(ingress)
+        first, lost, last = Sender().key_frame()
+        ingress.receive(first, last)
+        source.bind(1001, 0, ingress.now, repair=False)
+        assert ingress.receive(repair_of(lost, REPAIR, 1)) == []
+        assert ingress.drops == {"rtx_unknown": 1}
+
     def test_nothing_of_the_former_timeline_is_asked_for(self) -> None:
         ingress = Ingress()
         source = camera(ingress)
@@ -279,6 +299,13 @@ class TestRepairs:
         ingress.receive(*packets)
         assert ingress.receive(repair_of(packets[0], REPAIR, 1), padding(REPAIR, 2, kind=RTX)) == []
         assert ingress.drops == {"rtx_duplicate": 1, "rtx_padding": 1}
+
+    def test_a_repair_that_overtakes_others_shows_what_is_missing(self) -> None:
+        ingress = Ingress()
+        source = camera(ingress)
+        first, _, last = Sender().key_frame()
+        ingress.receive(first, repair_of(last, REPAIR, 1))
+        assert source.requests(ingress.now + HOLDOFF, None, OURS) == [Nack(OURS, 1000, (5001,))]
 
     def test_a_repair_and_the_packet_itself_are_one(self) -> None:
         ingress = Ingress()
@@ -337,7 +364,7 @@ class TestAskingThePublisher:
         ingress.receive(first, last)
         ingress.now += HOLDOFF - 0.001
         ingress.receive(late)
-        assert source.requests(ingress.now + 1, None, OURS) == []
+        assert source.requests(ingress.now + HOLDOFF, None, OURS) == []
 
     def test_after_an_outage_a_key_frame_is_asked_for_instead(self) -> None:
         ingress = Ingress()
@@ -391,6 +418,14 @@ class TestAskingThePublisher:
         source.wish_keyframe(0.0)
         expected = FullIntraRequest(OURS, (IntraRequest(1000, 1),))
         assert [source.requests(now, None, OURS) for now in (0.0, 0.5)] == [[expected], [expected]]
+
+    def test_the_highest_encoding_is_asked_half_as_often_as_the_others(self) -> None:
+        ingress = Ingress()
+        source = ingress.add(video(rids=("q", "h"), ssrcs={"q": (1, None), "h": (2, None)}))
+        source.wish_keyframe(0.0)
+        source.requests(0.0, None, OURS)
+        assert source.requests(0.5, None, OURS) == [PictureLoss(OURS, 1)]
+        assert source.requests(1.0, None, OURS) == [PictureLoss(OURS, 2)]
 
     def test_a_stream_that_never_came_is_not_asked_and_not_waited_for(self) -> None:
         ingress = Ingress()
@@ -475,11 +510,21 @@ class TestFigures:
     def test_what_came_and_what_was_lost(self) -> None:
         ingress = Ingress()
         source = camera(ingress)
-        packets = [*Sender().key_frame()]
-        ingress.receive(packets[0], packets[2])
+        first, _, last = Sender().key_frame()
+        padded = packet(1000, 5003, b"\x10\x00", padding=100)
+        ingress.receive(first, last, padded)
         stats = source.stats(ingress.now)
-        assert (stats.packets, stats.lost, stats.repaired, stats.codec) == (2, 1, 0, VP8)
-        assert stats.bytes == len(packets[0].build()) + len(packets[2].build())
+        assert (stats.packets, stats.lost, stats.repaired, stats.codec) == (3, 1, 0, VP8)
+        assert stats.bytes == sum(len(one.build()) for one in (first, last, padded))
+
+    def test_what_was_lost_before_an_encoder_began_anew_still_counts(self) -> None:
+        ingress = Ingress()
+        source = ingress.add(video())
+        for ssrc in (7, 8):
+            first, _, last = Sender(ssrc, extensions={MID: b"1"}).key_frame()
+            ingress.receive(first, last)
+            ingress.now += SOONEST_REBINDING
+        assert source.stats(ingress.now).lost == 2
 
     def test_jitter_is_in_seconds(self) -> None:
         ingress = Ingress()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from media import rtp
-from media.dependency import DependencyDescriptor, build, parse
+from media.dependency import DependencyDescriptor, Structure, build, parse
 from media.extensions import ExtensionName
 from media.portable.held import HELD_FOR
 from media.portable.source import Source
 from tests.media.portable.publishing import (
     AV1,
+    DELTA_FRAME,
     DEPENDENCY,
     PAYLOAD_TYPES,
+    VP9,
     Ingress,
     forwarded,
     gaps,
@@ -34,6 +36,27 @@ UNIT = b"\x10" + bytes(50)
 def described(sequence: int, descriptor: bytes, *, marker: bool = False) -> rtp.Packet:
     extensions = {DEPENDENCY: descriptor}
     return packet(1000, sequence, UNIT, kind=PAYLOAD_TYPES[AV1], extensions=extensions, marker=marker)
+
+
+def structured(id_offset: int) -> bytes:
+    """A key frame with the same structure under other ids."""
+    before = parse(AV1_KEY, None).structure
+    structure = Structure(
+        id_offset, before.targets, before.chains, before.protected_by, before.templates, before.resolutions
+    )
+    template = structure.template(id_offset + 1)
+    return build(
+        DependencyDescriptor(
+            starts_frame=True,
+            ends_frame=True,
+            template_id=id_offset + 1,
+            frame_number=400,
+            structure=structure,
+            frame=template,
+            has_structure=True,
+            active_targets=structure.all_targets,
+        )
+    )
 
 
 class TestDependencyDescriptors:
@@ -73,21 +96,44 @@ class TestDependencyDescriptors:
         assert (gaps(results), sequences(results)) == ([11], [12])
         assert ingress.drops == {"dependency_no_structure": 1}
 
+    def test_what_waits_is_given_up_by_whatever_comes_then(self) -> None:
+        ingress = Ingress()
+        scalable(ingress)
+        ingress.receive(described(11, bytes.fromhex("860173")))
+        ingress.now += HELD_FOR + 0.01
+        results = ingress.receive(packet(1000, 12, b"\x18\x08" + bytes(20), kind=PAYLOAD_TYPES[AV1]))
+        assert (gaps(results), sequences(results)) == ([11], [12])
+
     def test_a_late_packet_is_read_by_the_structure_of_its_time(self) -> None:
         ingress = Ingress()
         scalable(ingress)
-        before = parse(AV1_KEY, None)
-        structure = before.structure
-        shifted = type(structure)(
-            20, structure.targets, structure.chains, structure.protected_by, structure.templates, structure.resolutions
-        )
-        after = DependencyDescriptor(
-            True, True, 21, 400, shifted, shifted.template(21), has_structure=True, active_targets=shifted.all_targets
-        )
-        results = forwarded(
-            ingress.receive(described(10, AV1_KEY), described(12, build(after)), described(11, bytes.fromhex("860173")))
-        )
-        assert [one.dependency.structure.id_offset for one in results if one.dependency] == [0, 20, 0]
+        late = described(11, bytes.fromhex("860173"))
+        repeated = [described(number, structured(20)) for number in (12, 13, 14)]
+        results = forwarded(ingress.receive(described(10, AV1_KEY), *repeated, late))
+        assert [one.dependency.structure.id_offset for one in results if one.dependency] == [0, 20, 20, 20, 0]
+
+    def test_a_packet_from_before_the_last_two_structures_is_not_read_any_more(self) -> None:
+        ingress = Ingress()
+        scalable(ingress)
+        ingress.receive(described(10, AV1_KEY), described(12, structured(20)), described(13, structured(40)))
+        assert ingress.receive(described(11, bytes.fromhex("860173"))) == []
+
+    def test_a_codec_that_tells_its_layers_is_read_without_them(self) -> None:
+        ingress = Ingress()
+        ingress.add(video(codec=VP9))
+        payload = bytes((0xAC, 7, 0, 1)) + DELTA_FRAME
+        for number, descriptor in enumerate((bytes.fromhex("860173"), AV1_KEY, b"\x80", bytes.fromhex("860173"))):
+            extensions = {DEPENDENCY: descriptor}
+            ingress.receive(packet(1000, number, payload, kind=PAYLOAD_TYPES[VP9], extensions=extensions))
+        assert ingress.drops == {}
+
+    def test_they_are_kept_for_whoever_passes_them_on_though(self) -> None:
+        ingress = Ingress()
+        ingress.add(video(codec=VP9))
+        payload = bytes((0xAC, 7, 0, 1)) + DELTA_FRAME
+        extensions = {DEPENDENCY: AV1_KEY}
+        (one,) = forwarded(ingress.receive(packet(1000, 1, payload, kind=PAYLOAD_TYPES[VP9], extensions=extensions)))
+        assert one.dependency == parse(AV1_KEY, None)
 
     def test_a_descriptor_that_is_damaged_is_a_gap(self) -> None:
         ingress = Ingress()

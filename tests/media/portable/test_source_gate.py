@@ -108,6 +108,19 @@ class TestWhatEncrypts:
         assert (gaps(results), len(forwarded(results))) == ([5001, 5002], 3)
         assert ingress.drops == {"gate_start_unseen": 2}
 
+    def test_encodings_are_judged_by_their_own_numbers_and_frames(self) -> None:
+        ingress, encryptor = Ingress(), FrameEncryptor(key())
+        source = ingress.add(video(rids=("q", "h"), ssrcs={"q": (1, None), "h": (2, None)}))
+        source.set_gate(RULE)
+        low, high = Sender(1, sequence=9000), Sender(2, sequence=100)
+        low.timestamp = high.timestamp
+        for _ in range(20):
+            low_start, *low_rest = low.frame(encryptor.seal(DELTA_FRAME, VP8))
+            high_packets = high.frame(encryptor.seal(DELTA_FRAME, VP8))
+            # Both have one timestamp: the start of one says nothing of the other.
+            assert sequences(ingress.receive(*low_rest, *high_packets)) == [one.header.sequence for one in high_packets]
+            assert len(forwarded(ingress.receive(low_start))) == 3
+
     def test_a_network_that_loses_and_reorders_fails_nothing(self) -> None:
         dice, ingress, encryptor, sender = random.Random(7), Ingress(), FrameEncryptor(key()), Sender()  # noqa: S311
         source = gated(ingress)
@@ -254,6 +267,15 @@ class TestRules:
         assert not source.is_muted
         assert kinds(ingress.receive(*sender.frame(encryptor.seal(KEY_FRAME, VP8)))) == ["Break", "Incoming"]
 
+    def test_a_rule_anew_forgets_no_counter_and_nothing_that_may_be_repaired(self) -> None:
+        ingress, sender = Ingress(), Sender(pieces=1)
+        source = gated(ingress)
+        sealed = FrameEncryptor(key()).seal(DELTA_FRAME, VP8)
+        (before,) = forwarded(ingress.receive(*sender.frame(sealed)))
+        source.set_gate(RULE)
+        assert source.repair(0, before.number) is before
+        assert [one.reason for one in refusals(ingress.receive(*sender.frame(sealed)))] == [Reason.OLD_COUNTER]
+
     def test_a_rule_that_is_none_changes_nothing(self) -> None:
         ingress = Ingress()
         source = gated(ingress)
@@ -269,9 +291,18 @@ class TestRules:
         assert source.due() is None
         assert source.requests(ingress.now, None, 1) == []
 
-    def test_without_a_rule_clear_media_flows_again(self) -> None:
+    def test_without_a_rule_clear_media_flows_again_after_a_break(self) -> None:
         ingress, sender = Ingress(), Sender(pieces=1)
         source = gated(ingress)
         ingress.receive(*(sender.delta()[0] for _ in range(4)))
         source.set_gate(None)
-        assert len(forwarded(ingress.receive(*sender.key_frame()))) == 1
+        assert kinds(ingress.receive(*sender.key_frame(), *sender.delta())) == ["Break", "Incoming", "Incoming"]
+
+    def test_what_was_held_under_a_rule_is_gone_with_it(self) -> None:
+        ingress, sender = Ingress(), Sender()
+        source = gated(ingress)
+        start, *rest = sender.delta()
+        ingress.receive(*rest)
+        source.set_gate(None)
+        assert kinds(ingress.receive(start)) == ["Gap"]
+        assert kinds(ingress.receive(*sender.key_frame())) == ["Break", "Incoming", "Incoming", "Incoming"]
