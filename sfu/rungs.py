@@ -93,7 +93,7 @@ class Rungs:
         seen = self._seen.get(spatial)
         if seen is not None and seen.size is not None:
             return seen.size
-        if spatial < len(self._sizes):
+        if len(self._sizes) == self.count:
             return self._sizes[spatial]
         width, height = self._sizes[-1] if self._sizes else _GUESSED_SIZE
         down = max(0, self.count - 1 - spatial)
