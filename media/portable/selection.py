@@ -23,19 +23,22 @@ _TOP: Final = MOST_LAYERS - 1
 EVERYTHING: Final = Layer(_TOP, _TOP)
 # A late packet is decided by the limits of its time; repairs come within a second, and limits change rarely.
 _CHANGES_KEPT: Final = 16
+# Padding and frames that were not forwarded, while the first packet of a key frame is repaired.
+_GAPS_KEPT: Final = 32
 _LONG_AGO: Final = float("-inf")
 
 
 class Flow:
-    """What was seen of one source: by spatial layer, when and in which stream; and the highest number of each stream
-    that does not flow into the slot."""
+    """What was seen of one source: by spatial layer, when and in which stream; and of each stream that does not flow
+    into the slot the highest number, and which lately are none of a packet that is forwarded."""
 
-    __slots__ = ("arrived", "highest", "streams")
+    __slots__ = ("arrived", "gaps", "highest", "streams")
 
     def __init__(self) -> None:
         self.arrived: Final = [_LONG_AGO] * MOST_LAYERS
         self.streams: Final = [0] * MOST_LAYERS
         self.highest: Final = [-1] * MOST_LAYERS
+        self.gaps: Final = deque[tuple[int, int]](maxlen=_GAPS_KEPT)
 
     def saw(self, packet: Incoming) -> None:
         self.highest[packet.stream] = max(self.highest[packet.stream], packet.number)

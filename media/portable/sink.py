@@ -247,7 +247,9 @@ class Sink:
             self._catch_up()
             if number >= self._expected:
                 self._pass_over(number)
-        elif not self._numbers.missing:
+        elif not self._may_be_missing(source, stream, number):
+            if source == self._assigned:
+                self._flow.gaps.append((stream, number))
             return None
         to_fill = self._numbers.close(key_of(source, stream), number)
         if to_fill is None:
@@ -320,6 +322,9 @@ class Sink:
             flow=self._flow,
         )
         self._numbers.switch(self._passage)
+        for stream, number in self._flow.gaps:
+            if stream == packet.stream and number > packet.number:
+                self._numbers.close(self._passage.source, number)
         self._source, self._stream, self._codec = source, packet.stream, packet.codec
         self._expected = packet.number
         self._mapped = packet.number - 1
@@ -380,7 +385,7 @@ class Sink:
     def _offer_late(self, source: SourceId, packet: Incoming, now: float) -> bytes | None:
         """Of a turn that is over, or below what came already."""
         is_current = source == self._source and packet.stream == self._stream
-        if not is_current and not self._numbers.missing:
+        if not is_current and not self._may_be_missing(source, packet.stream, packet.number):
             return None
         self._catch_up()
         key = key_of(source, packet.stream)
@@ -395,6 +400,10 @@ class Sink:
         if placed is None:
             return None
         return self._repairer.late(packet, cast("Passage", placed.turn), placed.number, now)
+
+    def _may_be_missing(self, source: SourceId, stream: int, number: int) -> bool:
+        """Of a turn that is over: what comes behind its end is not part of it."""
+        return bool(self._numbers.missing) and number <= self._ends.get(key_of(source, stream), -1)
 
     def _pass_over(self, number: int) -> None:
         self._expected = number + 1
