@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from kernel.clock import Clock
 from media.errors import BadPacket
 
 _log = structlog.stdlib.get_logger("media.portable")
@@ -19,7 +20,7 @@ class Containment:
     """Runs what reads packets and what timers do. BadPacket is an ordinary drop, by its reason; all else is a fault,
     counted as ``internal_error`` and logged with its stack, once a minute."""
 
-    def __init__(self, drops: Counter[str], clock: Callable[[], float]) -> None:
+    def __init__(self, drops: Counter[str], clock: Clock) -> None:
         self._drops = drops
         self._clock = clock
         self._logged_at: float | None = None
@@ -34,7 +35,7 @@ class Containment:
 
     def failed(self, fault: Exception) -> None:
         self._drops["internal_error"] += 1
-        now = self._clock()
+        now = self._clock.monotonic()
         if self._logged_at is None or now - self._logged_at >= QUIET:
             self._logged_at = now
             _log.error("the engine has a fault", exc_info=fault, faults=self._drops["internal_error"])

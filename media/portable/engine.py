@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from kernel.clock import Clock, SystemClock
 from kernel.errors import Overloaded
 from media.engine import (
     Address,
@@ -69,12 +69,12 @@ async def open_portable(
     *,
     wake: Callable[[], None],
     randomness: Randomness = secrets.token_bytes,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Clock | None = None,
     bounds: Bounds | None = None,
 ) -> AsyncIterator[PortableEngine]:
-    """One worker, whatever ``listening`` says of them. ``clock`` does not step. Raises OSError when an address or the
+    """One worker, whatever ``listening`` says of them. Raises OSError when an address or the
     port is not to be had."""
-    engine = PortableEngine(wake, randomness, clock, bounds or Bounds())
+    engine = PortableEngine(wake, randomness, clock or SystemClock(), bounds or Bounds())
     await engine.open(listening)
     try:
         yield engine
@@ -83,9 +83,7 @@ async def open_portable(
 
 
 class PortableEngine:
-    def __init__(
-        self, wake: Callable[[], None], randomness: Randomness, clock: Callable[[], float], bounds: Bounds
-    ) -> None:
+    def __init__(self, wake: Callable[[], None], randomness: Randomness, clock: Clock, bounds: Bounds) -> None:
         self._drops: Counter[str] = Counter()
         self._randomness = randomness
         self._clock = clock
@@ -131,7 +129,7 @@ class PortableEngine:
         return self._network.local
 
     def create_transport(self, kind: TransportKind, remote: IceCredentials) -> tuple[TransportId, IceCredentials]:
-        now = self._clock()
+        now = self._clock.monotonic()
         try:
             number, ours = self._agents.create(_encoded(remote), now)
         except Full as full:
@@ -152,9 +150,12 @@ class PortableEngine:
         self._containment.run(partial(peer.transport.send, data))
 
     def set_srtp(self, transport: TransportId, keys: SrtpKeys) -> None:
-        read = {Kind.RTP: self._receiving.rtp, Kind.RTCP: self._receiving.rtcp}
+        now = self._clock.monotonic()
         for kind, data in self._holdings.peers[transport].transport.set_keys(keys):
-            self._containment.run(partial(read[kind], transport, data, self._clock()))
+            if kind is Kind.RTP:
+                self._containment.run(partial(self._receiving.rtp, transport, data, now, now))
+            else:
+                self._containment.run(partial(self._receiving.rtcp, transport, data, now))
 
     def close_transport(self, transport: TransportId) -> None:
         self._holdings.remove_peer(transport)
@@ -162,7 +163,7 @@ class PortableEngine:
 
     def add_source(self, transport: TransportId, sent: SourceFormat) -> SourceId:
         peer = self._holdings.peers[transport]
-        handle = self._holdings.add_track(peer, sent, self._clock())
+        handle = self._holdings.add_track(peer, sent, self._clock.monotonic())
         for identifier, name in sent.extensions.items():
             if name is ExtensionName.TRANSPORT_CC:
                 peer.transport.transport_wide = identifier
@@ -179,8 +180,8 @@ class PortableEngine:
 
     def request_keyframe(self, source: SourceId) -> None:
         track = self._holdings.tracks[source]
-        track.source.wish_keyframe(self._clock())
-        self._reporting.ask(track.peer, self._clock())
+        track.source.wish_keyframe(self._clock.monotonic())
+        self._reporting.ask(track.peer, self._clock.monotonic())
 
     def tap(self, source: SourceId, *, most_bytes: int) -> TapId:
         handle = self._holdings.add_tap(self._holdings.tracks[source], most_bytes)
@@ -200,13 +201,13 @@ class PortableEngine:
         outlet = self._holdings.outlets[sink]
         track = None if source is None else self._holdings.tracks[source]
         outlet.sink.assign(source)
-        now = self._clock()
+        now = self._clock.monotonic()
         self._forwarding.look(outlet, now)
         if track is not None:
             self._reporting.ask(track.peer, now)
 
     def set_policy(self, transport: TransportId, ladder: Ladder) -> None:
-        now = self._clock()
+        now = self._clock.monotonic()
         peer = self._holdings.peers[transport]
         peer.congestion.ladder = ladder
         for outlet in peer.outlets.values():
@@ -216,7 +217,7 @@ class PortableEngine:
     def pause(self, sink: SinkId, *, paused: bool) -> None:
         outlet = self._holdings.outlets[sink]
         outlet.sink.pause(paused=paused)
-        self._forwarding.look(outlet, self._clock())
+        self._forwarding.look(outlet, self._clock.monotonic())
 
     def _look(self, now: float) -> None:
         for outlet in self._holdings.outlets:
@@ -231,7 +232,7 @@ class PortableEngine:
         return {source: level for source, level in levels if level is not None}
 
     def source_stats(self) -> Mapping[SourceId, SourceStats]:
-        now = self._clock()
+        now = self._clock.monotonic()
         return {track.id: track.source.stats(now) for track in self._holdings.tracks}
 
     def sink_stats(self) -> Mapping[SinkId, SinkStats]:
@@ -247,7 +248,7 @@ class PortableEngine:
             remote=None if path is None else Address(path.host, path.port),
             tcp=path is not None and self._network.is_tcp(path),
             round_trip=self._agents.round_trip(transport.id),
-            available_bitrate=peer.congestion.available.bitrate(self._clock()),
+            available_bitrate=peer.congestion.available.bitrate(self._clock.monotonic()),
             sent_packets=transport.sent_packets,
             sent_bytes=transport.sent_bytes,
             received_packets=transport.received_packets,

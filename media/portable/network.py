@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import Protocol
 
+from kernel.clock import Clock
 from media.engine import Address
 from media.errors import BadPacket
 from media.icelite import Agents
@@ -35,7 +36,7 @@ class Receiver(Protocol):
 
     def dtls(self, transport: int, data: memoryview) -> None: ...
 
-    def rtp(self, transport: int, data: memoryview, now: float) -> None: ...
+    def rtp(self, transport: int, data: memoryview, now: float, came: float) -> None: ...
 
     def rtcp(self, transport: int, data: memoryview, now: float) -> None: ...
 
@@ -54,7 +55,7 @@ class Network:
         receiver: Receiver,
         *,
         drops: Counter[str],
-        clock: Callable[[], float],
+        clock: Clock,
         containment: Containment,
         tcp: TcpLimits,
     ) -> None:
@@ -79,7 +80,7 @@ class Network:
         self.local = bound.local
         for one in bound.udp:
             name = next(self._names)
-            udp = self._udp[name] = UdpSocket(name, one, self.receive, self._drops)
+            udp = self._udp[name] = UdpSocket(name, one, self.receive, self._drops, self._clock)
             loop.add_reader(udp.fileno(), self._containment.run, udp.read)
         await self._tcp.listen(bound.tcp)
 
@@ -98,16 +99,16 @@ class Network:
     def is_tcp(self, path: Path) -> bool:
         return path.local not in self._udp
 
-    def receive(self, data: memoryview, path: Path) -> None:
-        """Never raises: behind this datagram others wait."""
+    def receive(self, data: memoryview, path: Path, now: float, came: float) -> None:
+        """Never raises: behind this datagram others wait. ``came``: when it did to this machine."""
         try:
-            self._receive(data, path, self._clock())
+            self._receive(data, path, now, came)
         except BadPacket as bad:
             self._drops[bad.reason] += 1
         except Exception as fault:  # noqa: BLE001 - the boundary: a datagram may not end the reading of all others
             self._containment.failed(fault)
 
-    def _receive(self, data: memoryview, path: Path, now: float) -> None:
+    def _receive(self, data: memoryview, path: Path, now: float, came: float) -> None:
         kind = kind_of(data)
         if kind is Kind.STUN:
             self.act(self._agents.receive(data, path, now))
@@ -119,7 +120,7 @@ class Network:
         if transport is None:
             self._drops[_STRANGERS[kind]] += 1
         elif kind is Kind.RTP:
-            self._receiver.rtp(transport, data, now)
+            self._receiver.rtp(transport, data, now, came)
         elif kind is Kind.RTCP:
             self._receiver.rtcp(transport, data, now)
         else:

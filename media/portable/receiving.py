@@ -63,7 +63,7 @@ class Receiving:
             peer.transport.halt()
             self._events.add(ConsentLost(peer.transport.id))
 
-    def rtp(self, transport: int, data: bytes | memoryview, now: float) -> None:
+    def rtp(self, transport: int, data: bytes | memoryview, now: float, came: float) -> None:
         """Raises BadPacket."""
         peer = self._holdings.peers[TransportId(transport)]
         if not peer.transport.has_keys:
@@ -74,10 +74,10 @@ class Receiving:
         if identifier is not None:
             counted = packet.extensions.get(identifier)
             if counted is not None and len(counted) == 2:
-                peer.transport.feedback.arrived(counted[0] << 8 | counted[1], packet.header.ssrc, now)
-        source = peer.router.route(packet, now)
+                peer.transport.feedback.arrived(counted[0] << 8 | counted[1], packet.header.ssrc, came)
+        source = peer.router.route(packet, came)
         if source is not None:
-            self._forwarding.forward(peer.tracks[source], source.receive(packet, now), now)
+            self._forwarding.forward(peer.tracks[source], source.receive(packet, came), now)
 
     def rtcp(self, transport: int, data: bytes | memoryview, now: float) -> None:
         """Raises BadPacket."""

@@ -7,6 +7,8 @@ does not take at once.
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,19 +16,30 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from kernel.clock import Clock
 from media.engine import Address, Listening
 from media.icevalues import Path
 
 # Nothing longer comes over an Ethernet in one piece; browsers stay under 1,300.
 LONGEST_DATAGRAM: Final = 1500
-# How many are read before timers and other sockets have their turn: at 10 us each, a fraction of a frame's time.
+# How many are read, and for how long, before timers and other sockets have their turn. One packet for fifty
+# subscribers takes half a millisecond.
 BATCH: Final = 64
+SLICE: Final = 0.005
 SEND_BUFFER: Final = 4 * 1024 * 1024
 # A free port of UDP may be taken for TCP or on another address.
 ATTEMPTS: Final = 32
 BACKLOG: Final = 256
 
-Receive = Callable[[memoryview, Path], None]
+# Datagram, where from, now, and when it came to this machine.
+Receive = Callable[[memoryview, Path, float, float], None]
+
+# SO_TIMESTAMPNS of Linux, which the socket module does not know: the kernel says when a datagram came.
+_STAMPED: Final = 35 if sys.platform == "linux" else None
+_STAMP: Final = struct.Struct("@ll")
+_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_STAMP.size)
+# A wall clock that was set meanwhile says nothing.
+_MOST_DELAY: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +104,36 @@ def _socket(host: str, kind: socket.SocketKind) -> socket.socket:
 
 class UdpSocket:
     """``local`` is its name in paths. Nothing is queued here: what the kernel has no room for is dropped and counted
-    as ``udp_full``, as a full queue on the way would drop it."""
+    as ``udp_full``, as a full queue on the way would drop it.
 
-    def __init__(self, local: int, bound: socket.socket, receive: Receive, drops: Counter[str]) -> None:
+    A publisher's estimate is made of when its packets came. While this process was busy they lay in the kernel, so that
+    it is the kernel's stamps that count."""
+
+    def __init__(self, local: int, bound: socket.socket, receive: Receive, drops: Counter[str], clock: Clock) -> None:
         self._local = local
         self._socket = bound
         self._receive = receive
         self._drops = drops
+        self._clock = clock
         self._buffer = bytearray(2048)
         self._view = memoryview(self._buffer)
         self._sendto = bound.sendto
+        if _STAMPED is not None:
+            bound.setsockopt(socket.SOL_SOCKET, _STAMPED, 1)
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def read(self) -> None:
         """At most a batch; what is left makes the socket readable again."""
-        read, buffer, view = self._socket.recvfrom_into, self._buffer, self._view
+        clock, buffers = self._clock, [self._buffer]
+        now = clock.monotonic()
+        until = now + SLICE
+        # From the kernel's clock to ours.
+        behind = now - clock.now()
         for _ in range(BATCH):
             try:
-                length, address = read(buffer)
+                length, ancillary, _, address = self._socket.recvmsg_into(buffers, _ANCILLARY_BYTES)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
@@ -122,7 +145,11 @@ class UdpSocket:
             elif length > LONGEST_DATAGRAM:
                 self._drops["datagram_long"] += 1
             else:
-                self._receive(view[:length], Path(self._local, address[0], address[1]))
+                came = _came(ancillary, behind, now) if ancillary else now
+                self._receive(self._view[:length], Path(self._local, address[0], address[1]), now, came)
+            now = clock.monotonic()
+            if now >= until:
+                return
 
     def send(self, data: bytes | memoryview, address: tuple[str, int]) -> bool:
         try:
@@ -138,3 +165,9 @@ class UdpSocket:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _came(ancillary: list[tuple[int, int, bytes]], behind: float, now: float) -> float:
+    seconds, nanoseconds = _STAMP.unpack(ancillary[0][2])
+    came: float = seconds + nanoseconds / 1e9 + behind
+    return came if now - _MOST_DELAY < came < now else now

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
+from kernel.clock import Clock
 from media.errors import BadPacket
 from media.framing import Deframer, framed
 from media.icevalues import Path
@@ -40,7 +41,7 @@ class TcpPort:
         names: Iterator[int],
         receive: Receive,
         drops: Counter[str],
-        clock: Callable[[], float],
+        clock: Clock,
         limits: TcpLimits,
     ) -> None:
         self.drops = drops
@@ -120,7 +121,7 @@ class TcpConnection(asyncio.Protocol):
         self._admitted = True
         self._transport = stream
         self.path = path
-        self.known_at = self._port.clock()
+        self.known_at = self._port.clock.monotonic()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -136,8 +137,9 @@ class TcpConnection(asyncio.Protocol):
             self._port.drops[bad.reason] += 1
             self.abort()
             return
+        now = self._port.clock.monotonic()
         for frame in frames:
-            self._port.receive(memoryview(frame), self.path)
+            self._port.receive(memoryview(frame), self.path, now, now)
 
     def send(self, data: bytes | memoryview, _address: tuple[str, int]) -> bool:
         """The newest is what is dropped: a stream cannot take back what it has begun to send."""

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from kernel.clock import Clock
 from media.portable.containment import Containment
 
 STEP = 0.02
+LATE = 0.2
+SHORTEST = 0.001
 
 
 @dataclass(slots=True, eq=False)
@@ -22,24 +25,33 @@ class Duty:
 
 
 class Ticking:
-    def __init__(self, clock: Callable[[], float], containment: Containment, duties: Sequence[Duty]) -> None:
+    def __init__(self, clock: Clock, containment: Containment, duties: Sequence[Duty]) -> None:
         self._clock = clock
         self._containment = containment
         self._duties = duties
         self._timer: asyncio.TimerHandle | None = None
+        self._expected = 0.0
 
     def start(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(STEP, self._tick)
+        self._wait(STEP)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _wait(self, seconds: float) -> None:
+        self._expected = self._clock.monotonic() + seconds
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._tick)
+
     def _tick(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._expected >= LATE:
+            # This process stood still. What came meanwhile is read first, or silence would be concluded from it.
+            self._wait(SHORTEST)
+            return
         # First of all, so that nothing that happens below can be the last tick.
-        self.start()
-        now = self._clock()
+        self._wait(STEP)
         for duty in self._duties:
             if now >= duty.due:
                 duty.due = now + duty.period

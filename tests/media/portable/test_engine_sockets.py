@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
+from kernel.clock import SystemClock
 from media.engine import Listening
 from media.icevalues import Path
-from media.portable.sockets import BATCH, LONGEST_DATAGRAM, Bound, UdpSocket, bind
+from media.portable.sockets import BATCH, LONGEST_DATAGRAM, SLICE, Bound, UdpSocket, bind
 
 LOOPBACKS = ("127.0.0.1", "::1")
 
@@ -25,11 +28,14 @@ class Listener:
     def __init__(self, host: str) -> None:
         self.bound = bind(Listening((host,), 0, tcp=False))
         self.received: list[tuple[bytes, Path]] = []
+        self.came: list[float] = []
         self.drops: Counter[str] = Counter()
-        self.udp = UdpSocket(3, self.bound.udp[0], self.receive, self.drops)
+        self.udp = UdpSocket(3, self.bound.udp[0], self.receive, self.drops, SystemClock())
 
-    def receive(self, data: memoryview, path: Path) -> None:
+    def receive(self, data: memoryview, path: Path, now: float, came: float) -> None:
+        assert came <= now
         self.received.append((bytes(data), path))
+        self.came.append(came)
 
 
 @pytest.fixture(params=LOOPBACKS)
@@ -83,6 +89,31 @@ def test_each_datagram_comes_with_the_path_it_came_by(listener: Listener) -> Non
     assert listener.received == [(b"hello", Path(3, host, port))]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels are not asked for stamps")
+def test_a_datagram_that_lay_in_the_kernel_came_when_it_came(listener: Listener) -> None:
+    with sender(listener) as one:
+        sent = []
+        for _ in range(3):
+            sent.append(time.monotonic())
+            one.send(b"hello")
+            time.sleep(0.05)
+        listener.udp.read()
+    assert listener.came == pytest.approx(sent, abs=0.02)
+
+
+def test_a_wake_up_reads_no_longer_than_its_slice(listener: Listener) -> None:
+    def slow(data: memoryview, path: Path, now: float, came: float) -> None:
+        listener.received.append((bytes(data), path))
+        time.sleep(SLICE / 2)
+
+    listener.udp._receive = slow
+    with sender(listener) as one:
+        for _ in range(20):
+            one.send(b"hello")
+        listener.udp.read()
+    assert 1 <= len(listener.received) <= 3
+
+
 def test_a_wake_up_reads_a_batch_and_no_more(listener: Listener) -> None:
     with sender(listener) as one:
         for _ in range(BATCH + 3):
@@ -117,7 +148,7 @@ def test_a_socket_without_room_drops_instead_of_waiting(monkeypatch: pytest.Monk
     with near, far, closing(listener.udp):
         near.setblocking(False)
         # A datagram socket whose reader does not read is the one that can be filled for certain.
-        full = UdpSocket(1, near, listener.receive, listener.drops)
+        full = UdpSocket(1, near, listener.receive, listener.drops, SystemClock())
         monkeypatch.setattr(full, "_sendto", lambda data, _address: near.send(data))
         while full.send(bytes(1000), ("127.0.0.1", 9)):
             pass

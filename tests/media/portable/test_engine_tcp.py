@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
+from kernel.clock import SystemClock
 from media.engine import Address, Listening
 from media.framing import framed
 from media.icevalues import Path
@@ -53,10 +54,10 @@ async def opened(limits: TcpLimits | None = None) -> AsyncIterator[Port]:
     drops: Counter[str] = Counter()
     received: list[tuple[bytes, Path]] = []
 
-    def receive(data: memoryview, path: Path) -> None:
+    def receive(data: memoryview, path: Path, now: float, came: float) -> None:
         received.append((bytes(data), path))
 
-    port = TcpPort(count(5), receive, drops, time.monotonic, limits or TcpLimits())
+    port = TcpPort(count(5), receive, drops, SystemClock(), limits or TcpLimits())
     await port.listen(bound.tcp)
     made = Port(bound.local[0], port, drops, received)
     for one in bound.udp:
