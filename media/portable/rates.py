@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from media.codecs.part import FramePart
+from media.codecs.vp9 import Vp9Descriptor
 from media.engine import Layer, LayerStats
+from media.portable.packet import Incoming
 
 # A second in tenths: what is told is of the last ten that are over.
 _TENTHS: Final = 10
@@ -40,6 +41,18 @@ class _Meter:
         self._tenth = tenth
 
 
+def _sizes(packet: Incoming, own: tuple[int, int]) -> dict[int, tuple[int, int]]:
+    """By spatial layer: the lowest of a scalable stream speaks for those above. An encoding of a simulcast has its own
+    only."""
+    if isinstance(packet.descriptor, Vp9Descriptor) and packet.descriptor.scalability is not None:
+        told = packet.descriptor.scalability.sizes
+    elif packet.dependency is not None:
+        told = packet.dependency.structure.resolutions
+    else:
+        told = ()
+    return dict(enumerate(told)) if len(told) > 1 else {packet.spatial: own}
+
+
 class LayerRates:
     """``now`` never goes back."""
 
@@ -49,16 +62,17 @@ class LayerRates:
         self._meters: dict[tuple[int, int], _Meter] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
 
-    def add(self, spatial: int, temporal: int, size: int, part: FramePart, now: float) -> None:
+    def add(self, packet: Incoming, size: int, now: float) -> None:
         """``size`` in bytes, with the RTP header."""
         tenth = int(now * _TENTHS)
-        meter = self._meters.get((spatial, temporal))
+        part, layer = packet.part, (packet.spatial, packet.temporal)
+        meter = self._meters.get(layer)
         if meter is None:
             # The layer numbers of every codec have two or three bits: there are at most 64 of them.
-            meter = self._meters[spatial, temporal] = _Meter(tenth)
+            meter = self._meters[layer] = _Meter(tenth)
         meter.add(size, part.ends_frame, tenth)
         if part.size is not None:
-            self._sizes[spatial] = part.size
+            self._sizes.update(_sizes(packet, part.size))
 
     def read(self, now: float) -> dict[Layer, LayerStats]:
         """Of the layers that flowed within the second."""

@@ -221,7 +221,7 @@ class Source:
                 self._drops[bad.reason] += 1
                 results.append(Gap(placed.stream, placed.number))
             return
-        self._rates.add(incoming.spatial, incoming.temporal, _size(placed.packet), incoming.part, now)
+        self._rates.add(incoming, _size(placed.packet), now)
         self._pass_gate(incoming, now, results)
         if self._unread and incoming.dependency is not None and incoming.dependency.has_structure:
             self._read_again(placed.stream, now, results)
@@ -234,7 +234,7 @@ class Source:
             except BadPacket:
                 self._give_up([placed], results)
             else:
-                self._rates.add(incoming.spatial, incoming.temporal, _size(placed.packet), incoming.part, now)
+                self._rates.add(incoming, _size(placed.packet), now)
                 self._pass_gate(incoming, now, results)
 
     def _give_up(self, packets: Iterable[Placed], results: list[Result]) -> None:
