@@ -1,0 +1,64 @@
+"""A fault of ours, and a process that stands still: neither ends anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pytest
+import structlog
+
+from media.engine import ConsentLost
+from media.icevalues import Limits
+from media.portable.packet import Result
+from media.portable.source import Source
+from media.rtp import Packet
+from tests.media.conformance.conftest import portable
+from tests.media.conformance.stage import staged
+from tests.media.tracks import gaps
+
+
+async def test_a_packet_that_finds_a_fault_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    receive = Source.receive
+
+    def broken(self: Source, packet: Packet, now: float) -> Sequence[Result]:
+        if bytes(packet.payload[6:8]) == b"\x02\x02":
+            raise ZeroDivisionError("a fault of ours")
+        return receive(self, packet, now)
+
+    async with staged(portable) as stage:
+        publisher, subscriber = await stage.join(), await stage.join()
+        source, track = stage.camera(publisher)
+        stage.engine.assign(stage.screen(subscriber)[0], source)
+        monkeypatch.setattr(Source, "receive", broken)
+        with structlog.testing.capture_logs() as logs:
+            for index in range(5):
+                for packet in track.frame(keyframe=index == 0):
+                    publisher.peer.send_rtp(packet)
+            await subscriber.peer.until(lambda: len(subscriber.peer.rtp) == 5)
+        assert stage.engine.drops()["internal_error"] == 5
+        assert [log["exc_info"].args for log in logs] == [("a fault of ours",)]
+
+
+@pytest.mark.blocks_the_loop(reason="a process that stands still is what this is about")
+async def test_two_seconds_of_standstill_end_nothing() -> None:
+    async with staged(portable, ice=Limits(consent_interval=0.2, consent_timeout=1.0)) as stage:
+        publisher, subscriber = await stage.join(), await stage.join()
+        source, track = stage.camera(publisher)
+        (sink,) = stage.screen(subscriber)
+        stage.engine.assign(sink, source)
+        for packet in track.frame(keyframe=True):
+            publisher.peer.send_rtp(packet)
+        await subscriber.peer.until(lambda: len(subscriber.peer.rtp) == 2)
+        await stage.settle(0.5)
+        for packet in track.frame():
+            publisher.peer.send_rtp(packet)
+        time.sleep(2)  # noqa: ASYNC251 - on purpose
+        await subscriber.peer.until(lambda: len(subscriber.peer.rtp) == 4)
+        await stage.settle(0.5)
+        for packet in track.frame():
+            publisher.peer.send_rtp(packet)
+        await subscriber.peer.until(lambda: len(subscriber.peer.rtp) == 6)
+        assert stage.told(ConsentLost) == []
+        assert gaps(subscriber.peer.rtp) == []
+        assert stage.engine.sink_stats()[sink].source == source

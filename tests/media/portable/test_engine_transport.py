@@ -1,0 +1,145 @@
+"""A transport's keys and early packets, and how RTCP is put into datagrams."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.engine import SrtpKeys, SrtpProfile, TransportId, TransportKind
+from media.errors import BadPacket
+from media.icevalues import Path
+from media.portable.transport import MOST_EARLY, Transport, bundled
+from media.rtcp import Description, Packet, PictureLoss, ReceiverReport, SourceDescription, build, parse
+from media.rtp import Header, Kind
+from media.rtp import build as build_rtp
+from tests.media import peers
+
+PATH = Path(1, "192.0.2.1", 5000)
+
+
+class Wire:
+    def __init__(self, *, is_full: bool = False) -> None:
+        self.sent: list[tuple[bytes, tuple[str, int]]] = []
+        self.is_full = is_full
+
+    def send(self, data: bytes | memoryview, address: tuple[str, int]) -> bool:
+        if not self.is_full:
+            self.sent.append((bytes(data), address))
+        return not self.is_full
+
+
+def made() -> tuple[Transport, Counter[str]]:
+    drops: Counter[str] = Counter()
+    return Transport(TransportId(1), TransportKind.BROWSER, 77, drops, 0.0), drops
+
+
+def rtp(sequence: int) -> bytes:
+    return build_rtp(Header(payload_type=96, sequence=sequence, timestamp=0, ssrc=1), b"picture")
+
+
+def test_keys_are_set_once_and_bad_ones_leave_the_place_free() -> None:
+    transport, _ = made()
+    with pytest.raises(ValueError, match="bytes"):
+        transport.set_keys(SrtpKeys(SrtpProfile.AEAD_AES_128_GCM, b"", b""))
+    transport.set_keys(peers.Srtp().engine_keys)
+    with pytest.raises(ValueError, match="once"):
+        transport.set_keys(peers.Srtp().engine_keys)
+
+
+def test_the_first_packets_that_came_early_are_handed_out_in_order() -> None:
+    transport, drops = made()
+    for number in range(MOST_EARLY + 3):
+        transport.keep_early(Kind.RTP if number else Kind.RTCP, memoryview(number.to_bytes(2, "big")))
+    early = transport.set_keys(peers.Srtp().engine_keys)
+    assert [int.from_bytes(data, "big") for _, data in early] == list(range(MOST_EARLY))
+    assert early[0][0] is Kind.RTCP
+    assert drops == {"early_full": 3}
+
+
+def test_nothing_is_read_or_sent_without_keys() -> None:
+    transport, drops = made()
+    transport.move(PATH, Wire())
+    with pytest.raises(BadPacket, match="srtp_no_keys"):
+        transport.unprotected(rtp(1))
+    assert not transport.send_rtp(rtp(1))
+    assert drops == {"no_path": 1}
+    assert not transport.can_send
+
+
+def test_nothing_is_sent_after_consent_was_lost_until_it_moves_again() -> None:
+    transport, drops = made()
+    wire = Wire()
+    transport.set_keys(peers.Srtp().engine_keys)
+    transport.move(PATH, wire)
+    assert transport.send_rtp(rtp(1))
+    transport.halt()
+    assert not transport.send_rtp(rtp(2))
+    with pytest.raises(BadPacket, match="dtls_no_path"):
+        transport.send(b"\x16")
+    transport.move(PATH._replace(port=6000), wire)
+    assert transport.send_rtp(rtp(3))
+    assert [address for _, address in wire.sent] == [("192.0.2.1", 5000), ("192.0.2.1", 6000)]
+    assert drops == {"no_path": 1}
+
+
+def test_only_what_was_sent_is_counted_as_sent() -> None:
+    transport, _ = made()
+    transport.set_keys(peers.Srtp().engine_keys)
+    transport.move(PATH, Wire(is_full=True))
+    assert not transport.send_rtp(rtp(1))
+    assert (transport.sent_packets, transport.sent_bytes) == (0, 0)
+
+
+def test_both_directions_have_their_own_key() -> None:
+    peer, (transport, _), wire = peers.Srtp(), made(), Wire()
+    transport.set_keys(peer.engine_keys)
+    transport.move(PATH, wire)
+    transport.send_rtp(rtp(1))
+    assert peer.unprotect(wire.sent[0][0]) == rtp(1)
+    assert transport.unprotected(peer.protect(rtp(2))) == rtp(2)
+    foreign = peers.Srtp(SrtpProfile.AEAD_AES_128_GCM)
+    with pytest.raises(BadPacket, match="srtp_auth"):
+        transport.unprotected(foreign.protect(rtp(3)))
+
+
+GROUPS = st.lists(
+    st.lists(
+        st.one_of(
+            st.builds(PictureLoss, st.integers(0, 9), st.integers(0, 9)),
+            st.just(ReceiverReport(1)),
+            st.builds(lambda name: SourceDescription((Description(1, name),)), st.text("abc", min_size=1, max_size=99)),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    max_size=30,
+)
+
+
+@given(GROUPS, st.integers(150, 1200))
+def test_bundles_hold_all_groups_whole_and_in_order(groups: list[list[Packet]], most_bytes: int) -> None:
+    datagrams = list(bundled(groups, most_bytes))
+    together = [packet for datagram in datagrams for packet in parse(datagram).packets]
+    assert together == [packet for group in groups for packet in group]
+    for datagram in datagrams:
+        assert len(datagram) <= max(most_bytes, *(len(build(group)) for group in groups))
+    heads = {id(group[0]) for group in groups}
+    assert len(datagrams) <= len(heads) or not groups
+
+
+def test_small_groups_share_a_datagram() -> None:
+    assert len(list(bundled([[PictureLoss(1, number)] for number in range(50)]))) == 1
+    assert len(list(bundled([[PictureLoss(1, number)] for number in range(101)]))) == 2
+    assert list(bundled([])) == []
+
+
+def test_random_bytes_are_never_authentic() -> None:
+    transport, _ = made()
+    transport.set_keys(peers.Srtp().engine_keys)
+    for length in range(0, 200, 3):
+        with pytest.raises(BadPacket, match="srtp_"):
+            transport.unprotected(b"\x80\x60" + os.urandom(length))
