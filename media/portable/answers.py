@@ -38,13 +38,13 @@ class Repairer:
 
     def late(self, packet: Incoming, passage: Passage, number: int, now: float) -> bytes | None:
         """A packet that has never been sent, under the number that was kept for it."""
-        if not passage.limits.admits(packet):
-            self._numbers.filled.add(number)
-            return self._writer.filled(passage, number, packet.timestamp, now)
-        sent = self._writer.sent(packet, passage, number, now, is_latest=False)
-        if sent is None:
+        if passage.limits.admits(packet):
+            sent = self._writer.sent(packet, passage, number, now, is_latest=False)
+            if sent is not None:
+                return sent
             self._drops["sink_forgotten"] += 1
-        return sent
+        self._numbers.filled.add(number)
+        return self._writer.filled(passage, number, packet.timestamp, now)
 
     def _one(self, asked: Asked | None, cached: Cached, now: float, round_trip: float | None) -> bytes | None:
         if asked is None:

@@ -13,7 +13,7 @@ from media.dependency import DependencyDescriptor, build, rewrite_active
 from media.extensions import SIZES, ExtensionName, write_send_time
 from media.portable.packet import Incoming
 from media.rtp import ExtensionLayout, Slot
-from media.sequence import Sent, SequenceMap, Turn, Unwrapper
+from media.sequence import Sent, SequenceMap, Turn, Unwrapper, distance
 
 # In this order after the send time and the mid.
 _PASSED_ON: Final = (
@@ -179,8 +179,8 @@ class Pictures:
         tl0 = 0
         if descriptor is not None and descriptor.tl0_pic_idx is not None:
             tl0 = descriptor.tl0_pic_idx + shifts.tl0
-            if is_latest:
-                self._tl0 = tl0
+            if shifts.turn == self._turns:
+                self._tl0 = _newer(tl0, self._tl0, 8)
         if isinstance(descriptor, Vp8Descriptor):
             picture_id = self._vp8_id(descriptor, shifts, is_latest=is_latest)
             if picture_id is None:
@@ -190,8 +190,8 @@ class Pictures:
             picture = 0
             if descriptor.picture_id is not None:
                 picture = descriptor.picture_id.value + shifts.picture
-                if is_latest:
-                    self._picture = picture
+                if shifts.turn == self._turns:
+                    self._picture = _newer(picture, self._picture, descriptor.picture_id.bits)
             rewrite_vp9(head, descriptor, picture_id=picture, tl0_pic_idx=tl0)
         return bytes(head)
 
@@ -200,10 +200,10 @@ class Pictures:
         if self._ids is not None and isinstance(descriptor, Vp8Descriptor) and descriptor.picture_id is not None:
             self._ids.close(shifts.turn, shifts.unwrapper.unwrap(descriptor.picture_id.value))
 
-    def frame_number(self, dependency: DependencyDescriptor, shifts: PictureShifts, *, is_latest: bool) -> int:
+    def frame_number(self, dependency: DependencyDescriptor, shifts: PictureShifts) -> int:
         frame = (dependency.frame_number + shifts.frame) & 0xFFFF
-        if is_latest:
-            self._frame = frame
+        if shifts.turn == self._turns:
+            self._frame = _newer(frame, self._frame, 16)
         return frame
 
     def _vp8_id(self, descriptor: Vp8Descriptor, shifts: PictureShifts, *, is_latest: bool) -> int | None:
@@ -215,6 +215,10 @@ class Pictures:
             return sent.number
         # An encoder that counts anew says so in a key frame, behind which nobody compares ids with those before.
         return identifier.value if is_latest else None
+
+
+def _newer(number: int, before: int | None, bits: int) -> int:
+    return number if before is None or distance(number, before, bits) > 0 else before
 
 
 def written_descriptor(

@@ -79,7 +79,7 @@ class Limits:
     def __init__(self, spatial: int, temporal: int) -> None:
         self.spatial = self._to_spatial = spatial
         self.temporal = self._to_temporal = temporal
-        self._changes: deque[tuple[int, int, int]] = deque(maxlen=_CHANGES_KEPT)
+        self._changes: deque[tuple[int, int, int, int]] = deque(maxlen=_CHANGES_KEPT)
 
     @property
     def is_settled(self) -> bool:
@@ -102,21 +102,22 @@ class Limits:
             temporal = packet.temporal if takes_up else min(self.temporal, temporal)
         if spatial == self.spatial and temporal == self.temporal:
             return False
-        # What held for the numbers below.
-        self._changes.append((packet.number, self.spatial, self.temporal))
+        # What held for the pictures before; of this one, packets with lower numbers may still come.
+        self._changes.append((packet.number, packet.timestamp, self.spatial, self.temporal))
         self.spatial, self.temporal = spatial, temporal
         return True
 
     def admits(self, packet: Incoming) -> bool:
-        spatial, temporal = self.at(packet.number)
+        spatial, temporal = self.at(packet)
         return packet.spatial <= spatial and packet.temporal <= temporal
 
-    def changed_at(self, number: int) -> bool:
-        return any(number == first for first, _, _ in self._changes)
+    def changed_at(self, packet: Incoming) -> bool:
+        return any(packet.timestamp == timestamp for _, timestamp, _, _ in self._changes)
 
-    def at(self, number: int) -> tuple[int, int]:
-        for before, spatial, temporal in self._changes:
-            if number < before:
+    def at(self, packet: Incoming) -> tuple[int, int]:
+        """Those that hold for this packet."""
+        for number, timestamp, spatial, temporal in self._changes:
+            if packet.number < number and packet.timestamp != timestamp:
                 return spatial, temporal
         return self.spatial, self.temporal
 

@@ -413,7 +413,7 @@ class Sink:
 
     def _leave_picture_out(self, packet: Incoming, passage: Passage) -> None:
         # Layers below are part of the same picture: only without all of them it is not sent.
-        if packet.temporal > passage.limits.at(packet.number)[1]:
+        if packet.temporal > passage.limits.at(packet)[1]:
             self._writer.pictures.leave_out(packet, passage.pictures)
 
     def _settle(self, passage: Passage) -> None:

@@ -45,7 +45,7 @@ class Writer:
             if head is None:
                 return None
             payload = head + payload[HEAD_BYTES:]
-        spatial, _ = passage.limits.at(packet.number)
+        spatial, _ = passage.limits.at(packet)
         ends = passage.codec in LAYERED and packet.spatial == spatial and packet.part.ends_frame
         header = Header(
             payload_type=passage.payload_type,
@@ -54,7 +54,7 @@ class Writer:
             ssrc=self._ssrc,
             marker=packet.marker or ends,
         )
-        return build(header, payload, extension_block=self._block(packet, passage, now, is_latest=is_latest))
+        return build(header, payload, extension_block=self._block(packet, passage, now))
 
     def filled(self, passage: Passage, number: int, timestamp: int, now: float) -> bytes:
         """Padding under the number of what will never be sent, or the subscriber would ask for it again and again."""
@@ -71,15 +71,15 @@ class Writer:
         )
         return build(header, b"", extension_block=self._plain_block({}, now), padding=1)
 
-    def _block(self, packet: Incoming, passage: Passage, now: float, *, is_latest: bool) -> bytes:
+    def _block(self, packet: Incoming, passage: Passage, now: float) -> bytes:
         raw = packet.extensions.get(ExtensionName.DEPENDENCY_DESCRIPTOR)
         dependency = packet.dependency
         if dependency is None or raw is None or not self.blocks.has_descriptor:
             return self._plain_block(packet.extensions, now)
         limits = passage.limits
-        frame = self.pictures.frame_number(dependency, passage.pictures, is_latest=is_latest)
-        says_layers = dependency.has_structure or limits.changed_at(packet.number)
-        descriptor = written_descriptor(raw, dependency, frame, limits.at(packet.number) if says_layers else None)
+        frame = self.pictures.frame_number(dependency, passage.pictures)
+        says_layers = dependency.has_structure or limits.changed_at(packet)
+        descriptor = written_descriptor(raw, dependency, frame, limits.at(packet) if says_layers else None)
         return self.blocks.whole(packet.extensions, self._mid, descriptor, now)
 
     def _plain_block(self, extensions: Mapping[ExtensionName, bytes], now: float) -> bytes:

@@ -283,6 +283,15 @@ class World:
 
     # What may happen.
 
+    def settle(self) -> None:
+        """Everything is sent and allowed again, and there is time for all repairs."""
+        for publisher in self.sources.values():
+            for encoder in publisher.encoders:
+                encoder.is_paused = False
+        self.sink.allow((), self.now)
+        self.sink.assign(SourceId(len(self.sources)))
+        self.run(3.0)
+
     def disturb(self) -> None:
         self.dice.choice(
             (

@@ -21,5 +21,6 @@ def test_what_a_slot_sends_is_in_order_under_loss_reordering_and_switches(seed: 
     for _ in range(8):
         world.run(world.dice.uniform(0.1, 1.0))
         world.disturb()
-    world.run(1.5)
+    world.settle()
     world.watched.judge()
+    assert world.sink.flowing == (SourceId(3), 2)
