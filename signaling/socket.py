@@ -141,6 +141,7 @@ async def _read(socket: RoomSocket, line: SocketLine, exchange: Exchange) -> Non
             return
         if message.type is WSMsgType.TEXT:
             await exchange.take(message.data)
+            await asyncio.sleep(0)  # what was sent at once is read without a pause, and answers have to get out
         elif message.type is WSMsgType.BINARY:
             exchange.refuse(BrokenProtocol("Frames are text.", code="not_text"))
         elif socket.too_large:
