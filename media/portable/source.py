@@ -170,7 +170,7 @@ class Source:
         if not follows or now - came > SUSPECT_FOR:
             self._drops[why.value] += 1
             return _NOTHING
-        results = self._begin(stream, suspect, came)
+        results = self._begin(stream, suspect, now)
         number = stream.numbers.place(packet.header.sequence)
         if isinstance(number, int):
             self._take(stream, packet, number, now, results)

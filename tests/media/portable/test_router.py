@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.drops import is_named
 from media.extensions import ExtensionName
 from media.portable.source import SOONEST_REBINDING, Source
 from tests.media.portable.publishing import (
@@ -137,6 +138,7 @@ class TestWhatIsForgedOrUnclear:
         assert ingress.receive(packet(66, 1, b"\x10\x00", kind=kind, extensions=extensions)) == []
         assert ingress.router.source_of(66) is None
         (name,) = ingress.drops.elements()
+        assert is_named(name)
         return name
 
     @pytest.mark.parametrize(

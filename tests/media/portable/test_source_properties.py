@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from media import framekeys, rtp
 from media.codecs.names import CodecName
+from media.drops import is_named
 from media.engine import GateRule
 from media.extensions import ExtensionName
 from media.framecrypto import FrameEncryptor
@@ -141,5 +142,6 @@ def test_every_number_is_forwarded_or_a_gap_and_only_once(
             source.mute(muted=step.what == "mute")
         elif (one := publisher.packet(step)) is not None:
             results += ingress.receive(one)
+    assert all(is_named(name) for name in ingress.drops)
     accounted = Counter(one.number & 0xFFFF for one in results if isinstance(one, Incoming | Gap))
     assert accounted == dict.fromkeys(publisher.sent, 1)
