@@ -73,7 +73,7 @@ export const TEXTS = {
     sealedDetail:
       "Pictures, sound and chat are encrypted in your browser with a key from the link. The server passes on what it cannot read. It does see names, who is here, raised hands, reactions, and who speaks when.",
     clearDetail:
-      "This room is in Intelligent mode: media is encrypted on its way to the server and from there, and the server can read it.",
+      "The link has no key, so pictures, sound and chat are encrypted only on their way to the server and from there: the server can read them. Only rooms in Intelligent mode take that.",
   },
   chat: {
     title: "Chat",

@@ -11,9 +11,9 @@ export interface Rectangle extends Size {
 }
 
 export const GAP = 8;
-/** Faces bear being cut to some extent: a tile may be from this tall to this wide. */
-const TALLEST = 3 / 4;
+/** Cameras are wide, and faces bear being cut to some extent: more of it where the stage is tall. */
 const WIDEST = 16 / 9;
+const TALLEST = { onWide: 6 / 5, onTall: 3 / 4 } as const;
 /** What is not enlarged stays at a side, of this part of the stage. */
 const STRIP = 0.2;
 const THINNEST_STRIP = 96;
@@ -21,6 +21,7 @@ const THINNEST_STRIP = 96;
 /** Equal tiles, as large as they can be; the last row is centred. */
 export function grid(count: number, stage: Size): readonly Rectangle[] {
   if (count === 0) return [];
+  const tallest = stage.width >= stage.height ? TALLEST.onWide : TALLEST.onTall;
   let best = { area: -1, columns: 1, width: 0, height: 0 };
   for (let columns = 1; columns <= count; columns += 1) {
     const rows = Math.ceil(count / columns);
@@ -28,7 +29,7 @@ export function grid(count: number, stage: Size): readonly Rectangle[] {
       width: (stage.width - GAP * (columns - 1)) / columns,
       height: (stage.height - GAP * (rows - 1)) / rows,
     };
-    const { width, height } = fitted(cell);
+    const { width, height } = fitted(cell, tallest);
     // Of arrangements alike, the one with fewer empty places.
     const area = width * height * (1 - 0.001 * (columns * rows - count));
     if (area > best.area) best = { area, columns, width, height };
@@ -50,9 +51,9 @@ export function spotlight(count: number, stage: Size): readonly Rectangle[] {
   return [{ left: 0, top: 0, ...main }, ...others];
 }
 
-function fitted(cell: Size): Size {
+function fitted(cell: Size, tallest: number): Size {
   const width = Math.max(0, Math.min(cell.width, cell.height * WIDEST));
-  return { width, height: Math.max(0, Math.min(cell.height, width / TALLEST)) };
+  return { width, height: Math.max(0, Math.min(cell.height, width / tallest)) };
 }
 
 function placed(count: number, stage: Size, tile: Size & { readonly columns: number }): readonly Rectangle[] {

@@ -45,10 +45,9 @@ export class TileView {
     this.element = h(
       "article",
       { class: "tile" },
-      this.initials,
+      h("div", { class: "instead" }, this.initials, this.note),
       this.video,
-      this.note,
-      h("div", { class: "tile-top" }, this.badge, this.pin),
+      h("div", { class: "tile-top" }, this.pin, this.badge),
       this.details,
       label,
     );
@@ -60,7 +59,7 @@ export class TileView {
     style.setProperty("--y", `${at.top}px`);
     style.setProperty("--w", `${at.width}px`);
     style.setProperty("--h", `${at.height}px`);
-    attribute(this.element, "data-small", at.width < 180 || at.height < 110);
+    attribute(this.element, "data-small", at.width < 200 || at.height < 130);
   }
 
   /** The picture is shown from the first frame that is surely of this track: a slot still shows the last one of whoever
@@ -189,7 +188,8 @@ export function initialsOf(name: string): string {
 export function hueOf(id: string): number {
   let sum = 0;
   for (const character of id) sum = (sum * 31 + character.codePointAt(0)!) % 360;
-  return sum;
+  // Ids that are alike shall not look alike.
+  return (sum * 137) % 360;
 }
 
 /** In the arithmetic of 32 bits, in which timestamps wrap. */
