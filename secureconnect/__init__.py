@@ -33,7 +33,7 @@ from secureconnect.events import (
 from secureconnect.model import Encryption, Participant, RoomInfo, Source, Speaker, Track
 from secureconnect.publishing import Publication
 from secureconnect.reception import EncodedFrame, Frame
-from secureconnect.room import Room, join
+from secureconnect.room import Room, join, join_link
 from secureconnect.sources import Melody, TestPattern, Tone, camera, media_file
 from secureconnect.streams import Stream
 
@@ -78,5 +78,6 @@ __all__ = [
     "TrackUnpublished",
     "camera",
     "join",
+    "join_link",
     "media_file",
 ]

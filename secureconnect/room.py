@@ -9,9 +9,11 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiortc import MediaStreamTrack
+from yarl import URL
 
 from media.codecs.names import Kind
 from media.errors import BadPacket
@@ -20,7 +22,18 @@ from secureconnect.connection import Connection
 from secureconnect.encryption import Keyring, read_secret
 from secureconnect.errors import Disconnected, Ended, NotEncrypted, Refused
 from secureconnect.events import Event
-from secureconnect.model import Joined, Limits, Negotiated, Participant, RoomInfo, SlotChange, Source, Speaker, Track
+from secureconnect.model import (
+    IceServer,
+    Joined,
+    Limits,
+    Negotiated,
+    Participant,
+    RoomInfo,
+    SlotChange,
+    Source,
+    Speaker,
+    Track,
+)
 from secureconnect.publishing import Publication
 from secureconnect.reception import EncodedFrame, Frame, Reception
 from secureconnect.signaling import PAUSES, Signaling
@@ -288,17 +301,26 @@ class Room:
         await self._admitted.wait()
         if self._ended is not None or self._joined is None:
             raise Ended(self._ended or "left")
-        self._connection = Connection(
-            self._joined.ice_servers,
+        if not self.is_secure or self._keyring is not None:
+            self._connection = await self._connected(self._joined.ice_servers)
+        if self._name is not None:
+            await self.set_metadata(self.me.metadata, name=self._name)
+
+    async def _connected(self, ice_servers: Sequence[IceServer]) -> Connection:
+        connection = Connection(
+            ice_servers,
             self._exchange,
             on_slot=self._reception.open_slot,
             on_media=self._reception.listen,
             on_text=self._text_came,
             on_lost=self._return,
         )
-        await self._connection.open(audio_slots=self._slots[Kind.AUDIO], video_slots=self._slots[Kind.VIDEO])
-        if self._name is not None:
-            await self.set_metadata(self.me.metadata, name=self._name)
+        try:
+            await connection.open(audio_slots=self._slots[Kind.AUDIO], video_slots=self._slots[Kind.VIDEO])
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     def _take_answer(self, data: bytes) -> None:
         if not msgspec.json.decode(data, type=_MayWait).waiting:
@@ -316,11 +338,11 @@ class Room:
         return negotiated
 
     async def _send_publication(self, publication: Publication) -> None:
-        if self._connection is None:
-            raise Disconnected("disconnected")
         keyring = self._keyring if self.is_secure else None
         if self.is_secure and keyring is None:
             raise NotEncrypted("secret_needed", "what is published in this room is sealed")
+        if self._connection is None:
+            raise Disconnected("disconnected")
         await self._connection.publish(publication.made_outgoing(keyring))
 
     async def _ask(self, kind: str, data: Mapping[str, object]) -> None:
@@ -484,5 +506,22 @@ def join(
     never where none were asked for.
 
     To be entered: when the block begins it has joined and media is connected; in a room with a waiting room that takes
-    until somebody lets us in."""
+    until somebody lets us in. Without the secret of a Secure room one is there, and neither sees nor hears."""
     return Room(url, token, secret=secret, name=name, audio_slots=audio_slots, video_slots=video_slots)
+
+
+def join_link(link: str, *, name: str | None = None, audio_slots: int = 3, video_slots: int = 4) -> Room:
+    """As ``join``, by a link as the console and pages make them: token and secret stand behind its ``#``. Raises
+    ValueError for a link without a token."""
+    url = URL(link)
+    given = dict(parse_qsl(url.fragment))
+    if "token" not in given:
+        raise ValueError("this link has no token")
+    return join(
+        str(url.with_fragment(None)),
+        given["token"],
+        secret=given.get("k"),
+        name=name,
+        audio_slots=audio_slots,
+        video_slots=video_slots,
+    )

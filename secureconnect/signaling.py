@@ -64,8 +64,8 @@ class Signaling:
     """``join`` first. The reader's task is ours and ends with ``close``."""
 
     def __init__(self, url: str | URL, token: str, listener: Listener) -> None:
-        base = URL(url)
-        self._url = base.with_scheme({"http": "ws", "https": "wss"}.get(base.scheme, base.scheme)).with_path(PATH)
+        base = URL(url).with_path(PATH)
+        self._url = base.with_scheme({"http": "ws", "https": "wss"}.get(base.scheme, base.scheme))
         self._token = token
         self._listener = listener
         self._http: aiohttp.ClientSession | None = None
