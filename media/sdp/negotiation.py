@@ -257,7 +257,8 @@ def _payloads(sections: tuple[AgreedSection, ...]) -> dict[int, Payload]:
 def _ids(sections: tuple[AgreedSection, ...], use: Use) -> dict[str, dict[ExtensionName, int]]:
     ids: dict[str, dict[ExtensionName, int]] = {"audio": {}, "video": {}}
     for section in sections:
-        for extension in section.extensions if section.use is use else ():
+        used = (one for one in section.extensions if one.in_use and section.use is use)
+        for extension in used:
             if ids[section.offered.kind].setdefault(extension.name, extension.id) != extension.id:
                 raise BadOffer("extension_conflict", f"{extension.name.name} has two ids")
     return ids

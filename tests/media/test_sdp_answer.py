@@ -216,9 +216,20 @@ def test_a_subscriber_that_estimates_itself_gets_send_times_and_gives_remb() -> 
     own = lines_of(answered(agreement), "v1")
     assert "a=rtcp-fb:96 goog-remb" in own
     assert any("abs-send-time" in line for line in own)
-    assert not any("transport" in line for line in own)
+    assert not any(line.startswith("a=rtcp-fb") and "transport-cc" in line for line in own)
+    assert ExtensionName.TRANSPORT_CC not in agreement.sent["video"]
     # What a publisher sends is fed back by transport feedback in any case.
     assert "a=rtcp-fb:96 transport-cc" in lines_of(answered(agreement), "1")
+
+
+def test_slots_take_what_a_camera_that_comes_later_needs_and_use_it_not() -> None:
+    """Chromium 156: a section that is added later is offered only those extensions that some answer took for its kind;
+    without rids in the answer to the slots, its offer of simulcast is one that it refuses itself."""
+    agreement = agreed(with_slots("simulcast"), SECURE)
+    kept = {ExtensionName.RID, ExtensionName.REPAIRED_RID}
+    for name in kept | {ExtensionName.TRANSPORT_CC}:
+        assert any(name.value in line for line in lines_of(answered(agreement), "v1")), name
+    assert not kept & agreement.sent["video"].keys()
 
 
 def test_sources_without_simulcast_are_known_by_their_ssrc() -> None:
