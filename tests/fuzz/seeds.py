@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from media import dependency, rtcp, sframe
 from media.framing import framed
 from tests.media import captures
@@ -181,3 +183,42 @@ def sframe_headers() -> Iterable[bytes]:
 def tcp_streams() -> Iterable[bytes]:
     frames = (bytes(20), b"", b"\x80" * 1200, b"x")
     return [b"".join(map(framed, frames)), framed(frames[2])[:700], b"\x00\x05abc", b"\xff\xff"]
+
+
+def signaling_frames() -> Iterable[bytes]:
+    section = {"mid": "0", "cid": "c1", "kind": "video", "source": "camera", "encrypted": True}
+    layers = [{"rid": "q", "width": 320, "height": 180}]
+    asked: dict[str, dict[str, object]] = {
+        "join": {"client": {"name": "web", "version": "1"}, "e2ee": {"kid_prefix": 0x8001, "sender": "a" * 22}},
+        "resume": {"resume_token": "t", "after": 7},
+        "negotiate": {"sdp": "v=0", "publish": [{**section, "layers": layers}], "receive": {"audio": 3, "video": 9}},
+        "candidate": {"candidate": "", "mid": "0"},
+        "want": {"track": "t1", "width": 640, "height": 360, "fps": 15.5, "priority": 1},
+        "unwant": {"track": "t1"},
+        "pin": {"track": "t1", "pinned": True},
+        "mute": {"track": "t1", "muted": False},
+        "set_metadata": {"metadata": "\u00e9", "name": None},
+        "raise_hand": {"raised": True},
+        "reaction": {"emoji": "\U0001f44b"},
+        "data": {"to": ["p1"], "payload": "AAEC", "reliable": False},
+        "leave": {},
+    }
+    return [msgspec.json.encode({"type": kind, "id": "1", "data": data}) for kind, data in asked.items()]
+
+
+def dtls_records() -> Iterable[bytes]:
+    hello = "0100000c" + "0000" + "000000" + "00000c" + "fefd" + "00" * 10
+    return _hex(
+        "16fefd" + "0000" + "000000000000" + "0018" + hello,
+        "14fefd" + "0000" + "000000000001" + "0001" + "01" + "16fefd" + "0001" + "000000000000" + "0004" + "00112233",
+    )
+
+
+def sctp_packets() -> Iterable[bytes]:
+    """INIT with parameters, DATA, SACK with a gap, HEARTBEAT, FORWARD-TSN, RE-CONFIG, ABORT; two in one packet."""
+    head = "1388138800000001" + "00000000"
+    init = "0100001c" + "00000001" + "00020000" + "00100010" + "00000001" + "c000000480080004"
+    data = "00030015" + "00000001" + "00000000" + "00000033" + "6869616263" + "000000"
+    sack = "03000014" + "00000001" + "00020000" + "00010000" + "00020003"
+    more = ("0400000c" + "00010008" + "00000000", "c0000008" + "00000002", "82000008" + "00100004", "06000004")
+    return _hex(*(head + chunk for chunk in (init, data, sack, *more)), head + data + sack)

@@ -1,96 +1,121 @@
 """What is fuzzed: everything that reads bytes of somebody else.
 
-A check takes any bytes. It may let ``BadPacket`` or ``BadOffer`` happen, which is refusing; anything else that is
-raised is a fault, and so is a promise of the parser that does not hold: mostly that what was read can be written and
-read again as the same.
+``read`` takes any bytes; it may refuse them by ``BadPacket`` or its like, and anything else that it raises is a fault.
+``holds`` looks at what was read, and raises where a promise does not hold: mostly that it can be written and read again
+as the same. There nothing is refused any more.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
-from media import candidates, dependency, extensions, rtcp, rtp, sframe, stun
+import msgspec
+from aiortc.rtcsctptransport import parse_packet
+from google_crc32c import value as crc32c
+
+from media import candidates, dependency, dtlsrecords, extensions, rtcp, rtp, sctpguard, sframe, stun
 from media.candidates import Advertised
 from media.codecs.opus import parse_opus
+from media.codecs.part import FramePart
 from media.codecs.readers import READERS
-from media.codecs.vp8 import parse_vp8, rewrite_vp8
-from media.codecs.vp9 import parse_vp9, rewrite_vp9
+from media.codecs.vp8 import Vp8Descriptor, parse_vp8, rewrite_vp8
+from media.codecs.vp9 import Vp9Descriptor, parse_vp9, rewrite_vp9
 from media.errors import BadPacket
 from media.framing import MAX_FRAME_BYTES, Deframer, framed
 from media.sdp.answer import LocalTransport, answer, new_slot_line
 from media.sdp.codecs import CLEAR
-from media.sdp.model import BadOffer, Fingerprint
+from media.sdp.model import BadOffer, Fingerprint, Offer
 from media.sdp.negotiation import Terms, agree, carried_over
 from media.sdp.parse import parse_offer
+from signaling.faults import BrokenProtocol
+from signaling.messages import Request
+from signaling.requests import opened, read
 from tests.fuzz import seeds
+
+Value = TypeVar("Value")
+
+REFUSALS: Final = (BadPacket, BadOffer, BrokenProtocol)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Target(Generic[Value]):
     """``longest`` is what the socket in front lets through."""
 
-    check: Callable[[bytes], None]
+    read: Callable[[bytes], Value]
+    holds: Callable[[bytes, Value], None]
     seeds: Callable[[], Iterable[bytes]]
     longest: int = 1500
 
 
-def rtp_packet(data: bytes) -> None:
-    kind = rtp.kind_of(data)
-    assert kind is not rtp.Kind.RTP or len(data) >= 2
-    packet = rtp.Packet.parse(data)
+def check(target: Target[Any], data: bytes) -> None:
+    """Once. Raises what is a fault."""
+    try:
+        value = target.read(data)
+    except REFUSALS:
+        return
+    try:
+        target.holds(data, value)
+    except REFUSALS as refused:
+        raise AssertionError("it refuses what it has written itself") from refused
+
+
+def whatever(data: bytes) -> bytes:
+    """Where one input is read in several ways."""
+    return data
+
+
+def rtp_packet(data: bytes, packet: rtp.Packet) -> None:
+    assert rtp.kind_of(data) in (rtp.Kind.RTP, rtp.Kind.RTCP)
     written = packet.build()
     assert len(written) == len(data)
-    assert rtp.Packet.parse(written) == packet
-    assert dict(rtp.Packet.parse(written).extensions) == dict(packet.extensions)
-    if packet.is_padding_only:
-        return
-    repair = rtp.Packet.parse(rtp.wrap_rtx(packet, payload_type=97, ssrc=1, sequence=2))
-    header = packet.header
-    lost = rtp.unwrap_rtx(repair, payload_type=header.payload_type, ssrc=header.ssrc)
-    assert lost == replace(packet, padding=0)
+    again = rtp.Packet.parse(written)
+    assert (again, dict(again.extensions)) == (packet, dict(packet.extensions))
+    if not packet.is_padding_only:
+        repair = rtp.Packet.parse(rtp.wrap_rtx(packet, payload_type=97, ssrc=1, sequence=2))
+        header = packet.header
+        lost = rtp.unwrap_rtx(repair, payload_type=header.payload_type, ssrc=header.ssrc)
+        assert lost == replace(packet, padding=0)
 
 
-def extension_block(data: bytes) -> None:
-    found = rtp.parse_extensions(data)
+def extension_block(_: bytes, found: Mapping[int, memoryview]) -> None:
     slots = [rtp.Slot(identifier, max(1, len(value))) for identifier, value in found.items()]
     layout = rtp.ExtensionLayout(slots)
+    # The short form has no element without a value.
     if layout.two_byte or all(found.values()):
         block = layout.render(found)
         assert len(block) == layout.size
         assert rtp.parse_extensions(block) == found
 
 
-_VALUES: Final[tuple[Callable[[bytes], bytes], ...]] = (
-    lambda data: extensions.write_mid(extensions.read_mid(data)),
-    lambda data: extensions.write_rid(extensions.read_rid(data)),
-    lambda data: extensions.write_transport_sequence(extensions.read_transport_sequence(data)),
-    lambda data: extensions.AudioLevel.read(data).write(),
-    lambda data: extensions.read_send_time(data).to_bytes(3, "big"),
-    lambda data: extensions.PlayoutDelay.read(data).write(),
+_VALUES: Final[tuple[tuple[Callable[[bytes], Any], Callable[[Any], bytes]], ...]] = (
+    (extensions.read_mid, extensions.write_mid),
+    (extensions.read_rid, extensions.write_rid),
+    (extensions.read_transport_sequence, extensions.write_transport_sequence),
+    (extensions.AudioLevel.read, extensions.AudioLevel.write),
+    (extensions.PlayoutDelay.read, extensions.PlayoutDelay.write),
+    (extensions.Orientation.read, extensions.Orientation.write),
+    (extensions.ContentType.read, extensions.ContentType.write),
 )
-# Of these some bits are reserved: written again they are zero.
-_LOSSY: Final[tuple[Callable[[bytes], object], ...]] = (extensions.Orientation.read, extensions.ContentType.read)
 
 
-def extension_values(data: bytes) -> None:
-    for again in _VALUES:
-        with suppress(BadPacket):
-            assert again(data) == data
-    for read in _LOSSY:
-        with suppress(BadPacket):
-            value = read(data)
-            assert isinstance(value, extensions.Orientation | extensions.ContentType)
-            assert read(value.write()) == value
+def extension_values(data: bytes, _: bytes) -> None:
+    for reader, writer in _VALUES:
+        try:
+            value = reader(data)
+        except BadPacket:
+            continue
+        # Bits that are reserved are zero when written, so the bytes may differ.
+        assert reader(writer(value)) == value
+        assert len(writer(value)) == len(data)
 
 
-def rtcp_compound(data: bytes) -> None:
-    compound = rtcp.parse(data)
+def rtcp_compound(data: bytes, compound: rtcp.Compound) -> None:
     assert len(compound.packets) + len(compound.skipped) <= len(data) // 4
     for packet in compound.packets:
         if isinstance(packet, rtcp.TransportFeedback):
@@ -105,12 +130,9 @@ def _ordered(packet: rtcp.Packet) -> rtcp.Packet:
     return replace(packet, lost=tuple(sorted(packet.lost))) if isinstance(packet, rtcp.Nack) else packet
 
 
-def stun_message(data: bytes) -> None:
-    received = stun.parse(data)
+def stun_message(data: bytes, received: stun.Received) -> None:
     assert stun.is_stun(data)
     message = received.message
-    if message.mapped is not None:
-        assert str(ip_address(message.mapped[0])) == message.mapped[0]
     if message.failure is not None:
         # Its words may be no UTF-8, and stand for more bytes then.
         message = replace(message, failure=replace(message.failure, reason=""))
@@ -118,6 +140,10 @@ def stun_message(data: bytes) -> None:
     assert written.message == message
     assert written.is_authentic(b"password")
     assert not written.is_authentic(b"another")
+
+
+def _offer(data: bytes) -> Offer:
+    return parse_offer(data.decode("utf-8", errors="replace"))
 
 
 _LINE: Final = re.compile(r"[a-z]=[^\x00-\x1f\x7f]*")
@@ -132,126 +158,156 @@ _OURS: Final = re.compile(
 )
 
 
-def sdp_offer(data: bytes) -> None:
+def sdp_offer(_: bytes, offer: Offer) -> None:
     """No line of the answer is one that the offer smuggled in."""
-    offer = parse_offer(data.decode("utf-8", errors="replace"))
     sending = [section.mid for section in offer.sections if section.kind in ("audio", "video")]
     for published in (frozenset[str](), frozenset(sending[::2])):
-        with suppress(BadOffer):
+        try:
             agreement = agree(offer, Terms(CLEAR, published))
-            slots = carried_over({}, agreement.slots, lambda slot: new_slot_line(slot, ssrc=1, rtx_ssrc=2, stream="s"))
-            lines = answer(agreement, _LOCAL, slots).split("\r\n")
-            assert lines.pop() == ""
-            assert all(_LINE.fullmatch(line) for line in lines)
-            assert sum(line[0] == "m" for line in lines) == len(offer.sections)
-            assert all(_OURS.fullmatch(line[2:].split(":")[0]) for line in lines if line[0] == "a")
+        except BadOffer:
+            continue
+        slots = carried_over({}, agreement.slots, lambda slot: new_slot_line(slot, ssrc=1, rtx_ssrc=2, stream="s"))
+        lines = answer(agreement, _LOCAL, slots).split("\r\n")
+        assert lines.pop() == ""
+        assert all(_LINE.fullmatch(line) for line in lines)
+        assert sum(line[0] == "m" for line in lines) == len(offer.sections)
+        assert all(_OURS.fullmatch(line[2:].split(":")[0]) for line in lines if line[0] == "a")
 
 
-def candidate_line(data: bytes) -> None:
-    found = candidates.parse(data.decode("utf-8", errors="replace"))
+def _candidate(data: bytes) -> candidates.Candidate:
+    return candidates.parse(data.decode("utf-8", errors="replace"))
+
+
+def candidate_line(_: bytes, found: candidates.Candidate) -> None:
     assert candidates.parse(found.value) == found
 
 
-def _codec(name: str) -> Callable[[bytes], None]:
-    def check(data: bytes) -> None:
-        for marker in (False, True):
-            part = READERS[name](data, marker=marker)
-            assert part == READERS[name](memoryview(data), marker=marker)
-            assert 0 <= part.frame_at < len(data)
-            assert part.starts_frame or not (part.is_keyframe or part.is_switching_point)
+def _codec(name: str, seeds_of: Callable[[], Iterable[bytes]]) -> Target[FramePart]:
+    def holds(data: bytes, part: FramePart) -> None:
+        assert part == READERS[name](memoryview(data), marker=False)
+        assert 0 <= part.frame_at < len(data)
+        assert part.starts_frame or not (part.is_keyframe or part.is_switching_point)
+        last = READERS[name](data, marker=True)
+        assert replace(last, ends_frame=part.ends_frame) == part
+        assert last.ends_frame
 
-    return check
+    return Target(lambda data: READERS[name](data, marker=False), holds, seeds_of)
 
 
-def vp8(data: bytes) -> None:
-    _codec("vp8")(data)
-    found = parse_vp8(data)
+def vp8(data: bytes, found: Vp8Descriptor) -> None:
     written = bytearray(data)
     rewrite_vp8(written, found, picture_id=0x1234, tl0_pic_idx=0x156)
-    again = parse_vp8(written)
-    assert again.part(marker=False) == found.part(marker=False)
-    assert again.picture_id is None or again.picture_id.value == 0x1234 & (1 << again.picture_id.bits) - 1
-    assert again.tl0_pic_idx in (None, 0x56)
-    assert written[found.length :] == data[found.length :]
+    _rewritten(data, bytes(written), found, parse_vp8(written))
 
 
-def vp9(data: bytes) -> None:
-    _codec("vp9")(data)
-    found = parse_vp9(data)
+def vp9(data: bytes, found: Vp9Descriptor) -> None:
     written = bytearray(data)
     rewrite_vp9(written, found, picture_id=0x1234, tl0_pic_idx=0x156)
-    again = parse_vp9(written)
-    assert again.part(marker=True) == found.part(marker=True)
-    assert again.picture_id is None or again.picture_id.value == 0x1234 & (1 << again.picture_id.bits) - 1
-    assert again.tl0_pic_idx in (None, 0x56)
-    assert written[found.length :] == data[found.length :]
+    _rewritten(data, bytes(written), found, parse_vp9(written))
 
 
-def opus(data: bytes) -> None:
-    _codec("opus")(data)
+Descriptor = TypeVar("Descriptor", Vp8Descriptor, Vp9Descriptor)
+
+
+def _rewritten(data: bytes, written: bytes, before: Descriptor, after: Descriptor) -> None:
+    assert after.part(marker=False) == before.part(marker=False)
+    assert after.picture_id is None or after.picture_id.value == 0x1234 & (1 << after.picture_id.bits) - 1
+    assert after.tl0_pic_idx in (None, 0x56)
+    assert written[before.length :] == data[before.length :]
+
+
+def opus_packet(data: bytes, _: bytes) -> None:
     for sealed in (0, 23):
         with suppress(BadPacket):
             samples = parse_opus(data, sealed=sealed).samples
             assert samples is None or 0 < samples <= 5760
 
 
-def dependency_descriptor(data: bytes) -> None:
+def dependency_descriptor(data: bytes, _: bytes) -> None:
     """With and without the structure that the stream attached before."""
     for known in (None, seeds.STRUCTURE):
-        with suppress(BadPacket):
+        try:
             found = dependency.parse(data, known)
-            part = found.part()
-            assert part.starts_frame or not (part.is_keyframe or part.is_switching_point)
-            written = dependency.build(found)
-            assert dependency.parse(written, known) == found
-            fewer = dependency.rewrite_active(found, 1)
-            assert dependency.parse(dependency.build(fewer), known) == fewer
+        except BadPacket:
+            continue
+        part = found.part()
+        assert part.starts_frame or not (part.is_keyframe or part.is_switching_point)
+        for one in (found, dependency.rewrite_active(found, 1)):
+            assert dependency.parse(dependency.build(one), known) == one
 
 
-def sframe_header(data: bytes) -> None:
-    header = sframe.parse_header(data)
+def sframe_header(data: bytes, header: sframe.Header) -> None:
     assert sframe.build_header(header.key_id, header.counter) == data[: header.size]
-    with suppress(BadPacket):
-        moved = sframe.parse_header(data, header.size)
-        assert sframe.parse_header(data[header.size :]) == moved
+    moved = sframe.parse_header(b"\xff" + data, 1)
+    assert moved == header
 
 
-def tcp_stream(data: bytes) -> None:
-    """However a stream is cut into pieces, the same datagrams come out."""
+def tcp_stream(data: bytes, _: bytes) -> None:
+    """However a stream is cut into pieces, the same datagrams come out, up to where it is none."""
     whole, pieces = Deframer(), Deframer()
     size = data[0] % 31 + 1 if data else 1
     came: list[bytes] = []
-    with suppress(BadPacket):
+    is_broken = False
+    try:
         for at in range(0, len(data), size):
             came += pieces.feed(data[at : at + size])
             assert pieces.held_bytes <= MAX_FRAME_BYTES + 1
-    frames = whole.feed(data)
+    except BadPacket:
+        is_broken = True
+    try:
+        frames = whole.feed(data)
+    except BadPacket:
+        assert is_broken
+        return
+    assert not is_broken
     assert came == frames
     assert Deframer().feed(b"".join(map(framed, frames))) == frames
 
 
-TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
+def signaling_frame(data: bytes, request: Request) -> None:
+    """What is understood can be said and understood again."""
+    again = msgspec.json.encode({"type": opened(data).type, "data": request})
+    assert read(opened(again)) == request
+
+
+def dtls_records(data: bytes, is_wellformed: bool) -> None:
+    if is_wellformed:
+        assert dtlsrecords.is_client_hello(data) in (False, True)
+        pieces = list(dtlsrecords.datagrams(data, 200))
+        assert b"".join(pieces) == data
+        assert all(pieces)
+
+
+def sctp_packet(data: bytes, refusal: str | None) -> None:
+    """What is let through does not hold the association's own parser up: a run that takes seconds is a fault."""
+    if refusal is None:
+        sealed = data[:8] + struct.pack("<I", crc32c(data[:8] + bytes(4) + data[12:])) + data[12:]
+        with suppress(ValueError, struct.error, IndexError):
+            parse_packet(sealed)
+
+
+TARGETS: Final[Mapping[str, Target[Any]]] = MappingProxyType(
     {
-        "rtp": Target(rtp_packet, seeds.rtp_packets),
-        "extension_block": Target(extension_block, seeds.extension_blocks, 1100),
-        "extension_values": Target(extension_values, seeds.extension_values, 255),
-        "rtcp": Target(rtcp_compound, seeds.rtcp_packets),
-        "stun": Target(stun_message, seeds.stun_messages),
-        "sdp": Target(sdp_offer, seeds.offers, 20_000),
-        "candidate": Target(candidate_line, seeds.candidate_lines, 600),
-        "vp8": Target(vp8, seeds.vp8),
-        "vp9": Target(vp9, seeds.vp9),
-        "h264": Target(_codec("h264"), seeds.h264),
-        "av1": Target(_codec("av1"), seeds.av1),
-        "opus": Target(opus, seeds.opus),
-        "dependency": Target(dependency_descriptor, seeds.dependency_descriptors, 260),
-        "sframe": Target(sframe_header, seeds.sframe_headers, 40),
-        "tcp": Target(tcp_stream, seeds.tcp_streams, 4000),
+        "rtp": Target(rtp.Packet.parse, rtp_packet, seeds.rtp_packets),
+        "extension_block": Target(rtp.parse_extensions, extension_block, seeds.extension_blocks, 1100),
+        "extension_values": Target(whatever, extension_values, seeds.extension_values, 255),
+        "rtcp": Target(rtcp.parse, rtcp_compound, seeds.rtcp_packets),
+        "stun": Target(stun.parse, stun_message, seeds.stun_messages),
+        "sdp": Target(_offer, sdp_offer, seeds.offers, 20_000),
+        "candidate": Target(_candidate, candidate_line, seeds.candidate_lines, 600),
+        "vp8": _codec("vp8", seeds.vp8),
+        "vp8_rewriting": Target(parse_vp8, vp8, seeds.vp8),
+        "vp9": _codec("vp9", seeds.vp9),
+        "vp9_rewriting": Target(parse_vp9, vp9, seeds.vp9),
+        "h264": _codec("h264", seeds.h264),
+        "av1": _codec("av1", seeds.av1),
+        "opus": _codec("opus", seeds.opus),
+        "opus_packet": Target(whatever, opus_packet, seeds.opus),
+        "dependency": Target(whatever, dependency_descriptor, seeds.dependency_descriptors, 260),
+        "sframe": Target(sframe.parse_header, sframe_header, seeds.sframe_headers, 40),
+        "tcp": Target(whatever, tcp_stream, seeds.tcp_streams, 4000),
+        "signaling": Target(lambda data: read(opened(data)), signaling_frame, seeds.signaling_frames, 4000),
+        "dtls": Target(dtlsrecords.is_wellformed, dtls_records, seeds.dtls_records),
+        "sctp": Target(sctpguard.refusal, sctp_packet, seeds.sctp_packets),
     }
 )
-
-
-def check(target: Target, data: bytes) -> None:
-    """Once. Raises what is a fault."""
-    with suppress(BadPacket, BadOffer):
-        target.check(data)

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from media import sframe
+from media.errors import BadPacket
 from tests.fuzz import seeds
 from tests.fuzz.targets import TARGETS, Target, check
 
@@ -37,11 +38,25 @@ def test_a_broken_promise_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(AssertionError):
         check(TARGETS["sframe"], b"\x11")
 
-    def broken(data: bytes) -> None:
-        raise IndexError(data)
 
+def refusing(_: bytes) -> bytes:
+    raise BadPacket("anything")
+
+
+def refusing_its_own(_: bytes, value: bytes) -> None:
+    refusing(value)
+
+
+def broken(data: bytes) -> bytes:
+    raise IndexError(data)
+
+
+def test_refusing_is_right_at_first_and_wrong_for_what_was_written() -> None:
+    check(Target(refusing, lambda _data, _value: None, list), b"")
+    with pytest.raises(AssertionError, match="written itself"):
+        check(Target(bytes, refusing_its_own, list), b"")
     with pytest.raises(IndexError):
-        check(Target(broken, list), b"")
+        check(Target(broken, lambda _data, _value: None, list), b"")
 
 
 @pytest.mark.skipif(not HAS_ATHERIS, reason="atheris is installed on Linux with x86-64 only")
