@@ -167,6 +167,11 @@ export const PROBLEMS: Readonly<Record<string, Problem>> = {
     cause: "Its token was refused: it may have expired, or be for another room or server.",
     cure: "Ask for a new link.",
   },
+  invalid_token: {
+    title: "This link is not valid here",
+    cause: "Its token has expired, was changed on its way, or is of another server.",
+    cure: "Ask for a new link.",
+  },
   token_expired: { title: "This link has expired", cause: "Its token was valid for a limited time.", cure: "Ask for a new link." },
   room_full: { title: "The room is full", cause: "It takes no more people.", cure: "Try again when somebody has left." },
   room_ended: { title: "The meeting is over", cause: "The room was ended.", cure: "Ask the host for a new one." },

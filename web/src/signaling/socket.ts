@@ -49,9 +49,15 @@ interface Pending {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
+interface Fault {
+  readonly code: string;
+  readonly detail: string;
+  readonly error_id?: string;
+}
+
 interface Frame {
   readonly type: string;
-  readonly id?: string;
+  readonly id?: string | null;
   readonly seq?: number;
   readonly data: unknown;
 }
@@ -69,6 +75,8 @@ export class RoomSocket {
   private attempts = 0;
   private resumeToken: string | null = null;
   private lastSeq = 0;
+  /** The last that the server refused on this socket: what a close is about. */
+  private fault: Fault | null = null;
   private retry: ReturnType<typeof setTimeout> | null = null;
   private isOver = false;
   private wasIn = false;
@@ -140,6 +148,7 @@ export class RoomSocket {
     this.retry = null;
     const socket = new WebSocket(this.address, ["sc.v1", `bearer.${this.token}`]);
     this.socket = socket;
+    this.fault = null;
     let wasOpen = false;
     const late = setTimeout(() => this.drop(socket), FIRST_FRAME_MS);
     socket.onopen = () => {
@@ -207,15 +216,13 @@ export class RoomSocket {
   }
 
   private hear(frame: Frame): void {
-    if (frame.id !== undefined) {
+    if (frame.type === "error") this.fault = frame.data as Fault;
+    if (typeof frame.id === "string") {
       this.answer(frame.id, frame);
-    } else if (frame.seq !== undefined) {
+    } else if (typeof frame.seq === "number") {
       if (frame.seq <= this.lastSeq) return;
       this.lastSeq = frame.seq;
       this.notice(frame as unknown as Notice);
-    } else if (frame.type === "error") {
-      const { code, detail } = frame.data as { code: string; detail: string };
-      if (FINAL_REFUSALS.has(code)) this.finish(code, detail);
     }
   }
 
@@ -228,7 +235,7 @@ export class RoomSocket {
       waiting.resolve(frame.data);
       return;
     }
-    const { code, detail, error_id: errorId } = frame.data as { code: string; detail: string; error_id?: string };
+    const { code, detail, error_id: errorId } = frame.data as Fault;
     waiting.reject(new Refused(code, detail, errorId ?? null));
   }
 
@@ -255,7 +262,7 @@ export class RoomSocket {
     this.failPending();
     if (this.isOver) return;
     if (event !== null && FINAL_CODES.has(event.code)) {
-      this.finish("closed", event.reason);
+      this.finish(this.fault?.code ?? "closed", this.fault?.detail ?? event.reason);
       return;
     }
     // A browser does not tell a refused handshake from a server that is away; a request can.
