@@ -247,7 +247,7 @@ class Stage:
         assert not self.node.sinks
         assert (self.node.load.transports, self.node.load.slots) == (0, 0)
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"secureconnect_{name}", labels) or 0.0
 
 
