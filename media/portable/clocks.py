@@ -16,21 +16,22 @@ from media.sequence import TIMESTAMP_MASK
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """``step``: a switch advances by multiples of it, and by one at least. Sound that is not in step with the packets
+    """A switch advances by multiples of ``step``, and by ``least`` at least. Sound that is not in step with the packets
     before costs 9 to 30 ms of concealment."""
 
     rate: int
     step: int
+    least: int
 
 
-CLOCKS: Final = {Kind.AUDIO: Clock(48_000, 960), Kind.VIDEO: Clock(90_000, 90)}
+CLOCKS: Final = {Kind.AUDIO: Clock(48_000, step=960, least=960), Kind.VIDEO: Clock(90_000, step=1, least=90)}
 
 
 def shift_at_switch(clock: Clock, last: Incoming, last_shift: int, first: Incoming) -> int:
     """What to add to the timestamps of the source that begins with ``first``. The line goes on by as much as passed
     between the two: by less, and every switch would make the receiver wait longer."""
     elapsed = (first.arrived - last.arrived) * clock.rate
-    advance = max(1, round(elapsed / clock.step)) * clock.step
+    advance = max(clock.least, round(elapsed / clock.step) * clock.step)
     return (last.timestamp + last_shift + advance - first.timestamp) & TIMESTAMP_MASK
 
 

@@ -49,6 +49,10 @@ class Blocks:
         self.stamped_at = -1.0
         self.front = b""
         self.rest = b""
+        self._is_stamped: Final = ExtensionName.ABS_SEND_TIME in extensions
+        stamp = SIZES[ExtensionName.ABS_SEND_TIME] if self._is_stamped else 0
+        front_end = self._mid_end() - self._mid_element_bytes() - stamp
+        self._front: Final = self._layout.render(self._send_time(0.0))[:front_end]
 
     def take(self, extensions: Mapping[ExtensionName, bytes]) -> None:
         self.extensions = extensions
@@ -62,7 +66,7 @@ class Blocks:
 
     def stamp(self, now: float) -> None:
         self.stamped_at = now
-        self.front = self._layout.render(self._send_time(now))[: self._mid_end() - self._mid_element_bytes()]
+        self.front = self._front + write_send_time(now) if self._is_stamped else self._front
 
     def mid_element(self, mid: str) -> bytes:
         """Nothing where it was not negotiated."""
