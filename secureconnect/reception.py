@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -100,6 +100,12 @@ class Reception:
         for encoded in self._encoded.pop(track, []):
             encoded.end()
 
+    def keep_only(self, tracks: Container[str]) -> None:
+        """After an absence: what is not there any more has ended meanwhile."""
+        for track in {*self._decoded, *self._encoded}:
+            if track not in tracks:
+                self.end_track(track)
+
     async def forget_slots(self) -> None:
         """Their connection is gone: what streams hear comes by another."""
         pumps = [slot.pump for slot in self._slots.values() if slot.pump is not None]
@@ -110,8 +116,7 @@ class Reception:
 
     async def close(self) -> None:
         await self.forget_slots()
-        for track in {*self._decoded, *self._encoded}:
-            self.end_track(track)
+        self.keep_only(())
 
     def _taking(self, slot: _Slot) -> Take:
         return lambda arrived: self._take(slot, arrived)

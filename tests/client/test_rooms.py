@@ -7,6 +7,7 @@ import os
 import wave
 from array import array
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -277,7 +278,7 @@ async def test_a_lost_socket_comes_back_and_brings_what_was_missed(here: World, 
 
 async def cut(room: Room) -> None:
     """Its socket, as a network does it."""
-    signaling = room._signaling
+    signaling = room._session._signaling
     assert signaling is not None
     await signaling.drop()
 
@@ -289,8 +290,8 @@ async def test_who_was_away_for_too_long_joins_anew_and_goes_on_publishing(here:
             await sees(ben)
             before = await track_of(ben, Kind.VIDEO)
             events, stay = ada.events(), ada.me.id
-            assert ada._signaling is not None
-            ada._signaling._resume_token = "forgotten"
+            assert ada._session._signaling is not None
+            ada._session._signaling._resume_token = "forgotten"
             await cut(ada)
             again = await heard(events, secureconnect.Reconnected, lambda event: event.anew)
             assert again.anew
@@ -349,7 +350,8 @@ async def test_what_the_server_does_not_allow_is_refused_by_its_code(here: World
         async with ada.publish(secureconnect.Tone()):
             track = await track_of(ben, Kind.AUDIO)
             with pytest.raises(secureconnect.Refused, match="unknown_track"):
-                await ben.mute(track.id, muted=True)
+                await ben.want(replace(track, id="nobody's"), 640, 360)
+            await ben.want(track, 640, 360, fps=15, priority=1)
             await ben.pin(track)
             await ben.unwant(track)
             with pytest.raises(secureconnect.Refused, match="metadata_too_long"):
