@@ -17,7 +17,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ROOMS = ("kernel", "config", "identity", "chat", "media", "sfu", "signaling", "adapters", "api", "secureconnect")
 """Packages of the product. A new one is added here, to the packages of the distribution and to the import rules."""
 
-OTHER_FOLDERS = frozenset({"tests", "tooling", "requirements", "docs", "docker", "benchmarks", "examples"})
+OTHER_FOLDERS = frozenset({"tests", "tooling", "requirements", "docs", "docker", "benchmarks", "examples", "web"})
+# Not Python, and part of what is installed.
+PAGES = "web.built"
 LONGEST_FILE = 600
 
 
@@ -63,12 +65,19 @@ def test_the_image_is_made_of_every_room() -> None:
         for line in (ROOT / "docker/Dockerfile").read_text().splitlines()
         if line[:5] == "COPY "
     }
-    assert set(ROOMS) <= copied
+    assert {*ROOMS, PAGES.replace(".", "/")} <= copied
 
 
 def test_the_distribution_carries_every_room() -> None:
-    assert set(PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]) == {f"{room}*" for room in ROOMS}
+    assert set(PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]) == {f"{one}*" for one in (*ROOMS, PAGES)}
     assert set(ROOMS) <= set(PROJECT["tool"]["mypy"]["packages"])
+
+
+def test_every_file_of_the_pages_is_of_a_kind_that_is_installed() -> None:
+    kinds = PROJECT["tool"]["setuptools"]["package-data"]["*"]
+    files = [path for path in tracked() if path.is_relative_to(ROOT / "web/built")]
+    assert files
+    assert [path.name for path in files if not any(path.match(kind) for kind in kinds)] == []
 
 
 def test_every_room_says_that_it_is_typed() -> None:
