@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from api.cli import machine
+from api.cli import machine, mediacheck
 from api.cli.findings import Finding, Verdict
 from api.cli.main import EXIT_FAILED, EXIT_OK
 from api.platform import open_platform
@@ -44,7 +44,8 @@ def _all(configuration: Configuration) -> Iterator[Finding]:
     data_dir = Path(settings.server.data_dir)
     yield Finding(Verdict.FINE, "configuration", f"read from {configuration.file or 'defaults and environment'}")
     yield from machine.python_and_tools(Path.cwd())
-    yield from machine.ports(settings.server)
+    yield from machine.port(settings.server)
+    yield from mediacheck.media(settings)
     yield from machine.data_directory(data_dir)
     yield from machine.limits_of_the_system()
     yield from machine.clock()

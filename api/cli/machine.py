@@ -41,28 +41,12 @@ def python_and_tools(checkout: Path) -> Iterator[Finding]:
             yield Finding(Verdict.ODD, tool, f"not installed: {loss}")
 
 
-def ports(settings: Server) -> Iterator[Finding]:
+def port(settings: Server) -> Iterator[Finding]:
     try:
         bind(settings.host, settings.port).close()
         yield Finding(Verdict.FINE, "port", f"{settings.host} TCP {settings.port} is free")
     except CannotListen as error:
         yield Finding(Verdict.BROKEN, "port", str(error))
-    for kind, name in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
-        yield _media_port(settings, kind, name)
-
-
-def _media_port(settings: Server, kind: socket.SocketKind, name: str) -> Finding:
-    where = f"{name} {settings.media_port}"
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.media_port))
-        except OSError as error:
-            cure = "stop what holds it, or choose another: MEDIA_PORT=... (server.media_port)"
-            return Finding(Verdict.BROKEN, "media port", f"{where}: {error.strerror}; {cure}")
-    return Finding(Verdict.FINE, "media port", f"{where} is free")
 
 
 def data_directory(path: Path) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The media engine and live rooms as parts of the process: opened, told about, closed; what the gate did is on record."""
+"""The media engine and live rooms in the process: opened, told about, closed; what the gate did is on record."""
 
 from __future__ import annotations
 

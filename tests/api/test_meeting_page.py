@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api import meeting_page
-from api.app import MeetingPage
+from api.meeting_page import MeetingPage
 from tests.api.serving import running
 
 INDEX = '<!doctype html><script type="module" src="./assets/index-abc.js"></script>'
