@@ -53,7 +53,6 @@ export class Meeting {
   private facts: ReadonlyMap<string, TrackFacts> = new Map();
   private readonly live = new Map<string, number | null>();
   private readonly refused = new Set<string>();
-  private readonly heard = new Set<string>();
   private pinned: string | null = null;
   private sizes: ReadonlyMap<string, Size> = new Map();
   private isHidden = false;
@@ -426,9 +425,7 @@ export class Meeting {
 
   private hearSlot(slot: Slot): void {
     const { mid } = slot.transceiver;
-    if (slot.kind !== "audio" || mid === null || this.heard.has(mid)) return;
-    this.heard.add(mid);
-    this.view.hear(mid, slot.stream);
+    if (slot.kind === "audio" && mid !== null) this.view.hear(mid, slot.stream, slot.track);
   }
 
   private factsOf(tile: Tile): TrackFacts | null {
@@ -455,7 +452,6 @@ export class Meeting {
     this.sealing = null;
     this.live.clear();
     this.refused.clear();
-    this.heard.clear();
     this.wants.forget();
     this.view.silence();
   }

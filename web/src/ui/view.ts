@@ -28,7 +28,8 @@ export class MeetingView {
   private readonly people = h("span", { class: "people" });
   private readonly controls: Controls;
   private readonly chat: Chat;
-  private readonly sounds = h("div", { hidden: true });
+  private readonly sounds = new Map<string, HTMLAudioElement>();
+  private readonly speakers = h("div", { hidden: true });
   private readonly endOutside: () => void;
   private unread = 0;
   private last: ViewState | null = null;
@@ -51,7 +52,7 @@ export class MeetingView {
       h("main", { class: "middle" }, this.stage.element, this.chat.element),
       this.controls.element,
       this.notes.element,
-      this.sounds,
+      this.speakers,
     );
   }
 
@@ -64,18 +65,23 @@ export class MeetingView {
   }
 
   /** Sound that is to be heard, by the slot that it comes in. */
-  hear(mid: string, stream: MediaStream): HTMLAudioElement {
-    const sound = h("audio", { autoplay: true, "data-mid": mid });
-    sound.srcObject = stream;
-    this.sounds.append(sound);
-    // Until the page was touched, some browsers play nothing.
-    sound.play().catch(() => this.askForTouch());
-    return sound;
+  hear(mid: string, stream: MediaStream, track: string | null): void {
+    let sound = this.sounds.get(mid);
+    if (sound === undefined) {
+      sound = h("audio", { autoplay: true, "data-mid": mid });
+      sound.srcObject = stream;
+      this.sounds.set(mid, sound);
+      this.speakers.append(sound);
+      // Until the page was touched, some browsers play nothing.
+      sound.play().catch(() => this.askForTouch());
+    }
+    attribute(sound, "data-track", track);
   }
 
   silence(): void {
-    for (const sound of this.sounds.querySelectorAll("audio")) sound.srcObject = null;
-    this.sounds.replaceChildren();
+    for (const sound of this.sounds.values()) sound.srcObject = null;
+    this.sounds.clear();
+    this.speakers.replaceChildren();
   }
 
   said(name: string, text: string, isOwn: boolean): void {
@@ -113,7 +119,7 @@ export class MeetingView {
     this.notes.stand("touch", TEXTS.notes.playSound);
     const touched = (): void => {
       this.notes.clear("touch");
-      for (const sound of this.sounds.querySelectorAll("audio")) void sound.play().catch(() => undefined);
+      for (const sound of this.sounds.values()) void sound.play().catch(() => undefined);
     };
     document.addEventListener("click", touched, { once: true });
   }
