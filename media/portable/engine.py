@@ -41,6 +41,7 @@ from media.portable.events import Events
 from media.portable.forwarding import Forwarding
 from media.portable.holdings import Holdings, Peer
 from media.portable.network import Network
+from media.portable.outbox import Outbox
 from media.portable.receiving import Receiving
 from media.portable.reporting import Reporting
 from media.portable.sockets import bind
@@ -92,7 +93,8 @@ class PortableEngine:
         self._containment = Containment(self._drops, clock)
         self._holdings = Holdings(self._drops)
         self._forwarding = Forwarding(self._holdings, self._events, self._drops)
-        self._receiving = Receiving(self._holdings, self._forwarding, self._events, self._drops)
+        self._outbox = Outbox()
+        self._receiving = Receiving(self._holdings, self._forwarding, self._events, self._outbox, self._drops)
         self._reporting = Reporting(self._holdings, self._agents.round_trip, randomness(12).hex())
         self._network = Network(
             self._agents,
@@ -136,7 +138,7 @@ class PortableEngine:
             raise Overloaded("this server has as many connections as it may have") from full
         handle = TransportId(number)
         ssrc = int.from_bytes(self._randomness(4), "big")
-        self._holdings.add_peer(Transport(handle, kind, ssrc, self._drops, now))
+        self._holdings.add_peer(Transport(handle, kind, ssrc, outbox=self._outbox, drops=self._drops, now=now))
         return handle, _decoded(ours)
 
     def restart_ice(self, transport: TransportId, remote: IceCredentials) -> IceCredentials:
@@ -156,6 +158,7 @@ class PortableEngine:
                 self._containment.run(partial(self._receiving.rtp, transport, data, now, now))
             else:
                 self._containment.run(partial(self._receiving.rtcp, transport, data, now))
+        self._containment.run(self._outbox.flush)
 
     def close_transport(self, transport: TransportId) -> None:
         self._holdings.remove_peer(transport)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from media.codecs.names import Kind
 from media.engine import Flowing, Gated, Layer, SourceId, Switched
-from media.errors import BadPacket
 from media.portable.events import Events
 from media.portable.holdings import Holdings, Outlet, Track
 from media.portable.packet import Break, Gap, Incoming, Refused, Result
@@ -44,7 +43,7 @@ class Forwarding:
         for outlet in track.outlets:
             made = outlet.sink.offer(source, packet, now)
             if made is not None:
-                self._send(outlet, made)
+                outlet.peer.transport.send_rtp(made)
         if packet.part.is_keyframe:
             self._look_at_begun(track, now)
 
@@ -56,13 +55,10 @@ class Forwarding:
             if is_video or outlet.flows is not track:
                 self.look(outlet, now)
 
-    def _send(self, outlet: Outlet, packet: bytes | None) -> None:
-        if packet is None:
-            return
-        try:
+    @staticmethod
+    def _send(outlet: Outlet, packet: bytes | None) -> None:
+        if packet is not None:
             outlet.peer.transport.send_rtp(packet)
-        except BadPacket as bad:
-            self._drops[bad.reason] += 1
 
     def repair(self, outlet: Outlet, lost: Iterable[int], now: float) -> None:
         for packet in outlet.sink.repair(lost, self._cached, now):

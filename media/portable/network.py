@@ -30,6 +30,10 @@ class Wire(Protocol):
 
     def send(self, data: bytes | memoryview, address: tuple[str, int]) -> bool: ...
 
+    def send_run(self, run: memoryview, size: int, address: tuple[str, int]) -> int:
+        """Datagrams of ``size`` bytes each, but for the last; how many went."""
+        ...
+
 
 class Receiver(Protocol):
     """Whom datagrams of transports go to. ``data`` is good until it returns."""
@@ -39,6 +43,10 @@ class Receiver(Protocol):
     def rtp(self, transport: int, data: memoryview, now: float, came: float) -> None: ...
 
     def rtcp(self, transport: int, data: memoryview, now: float) -> None: ...
+
+    def received(self) -> None:
+        """There is nothing more to read for now."""
+        ...
 
     def selected(self, transport: int, path: Path) -> None: ...
 
@@ -66,7 +74,7 @@ class Network:
         self._containment = containment
         self._names = count(1)
         self._udp: dict[int, UdpSocket] = {}
-        self._tcp = TcpPort(self._names, self.receive, drops, clock, tcp)
+        self._tcp = TcpPort(self._names, self.receive, self._received, drops=drops, clock=clock, limits=tcp)
         self._tcp_looked_at = 0.0
         self.local: Sequence[Address] = ()
 
@@ -81,7 +89,7 @@ class Network:
         for one in bound.udp:
             name = next(self._names)
             udp = self._udp[name] = UdpSocket(name, one, self.receive, self._drops, self._clock)
-            loop.add_reader(udp.fileno(), self._containment.run, udp.read)
+            loop.add_reader(udp.fileno(), self._read, udp)
         await self._tcp.listen(bound.tcp)
 
     async def close(self) -> None:
@@ -98,6 +106,13 @@ class Network:
 
     def is_tcp(self, path: Path) -> bool:
         return path.local not in self._udp
+
+    def _read(self, udp: UdpSocket) -> None:
+        self._containment.run(udp.read)
+        self._received()
+
+    def _received(self) -> None:
+        self._containment.run(self._receiver.received)
 
     def receive(self, data: memoryview, path: Path, now: float, came: float) -> None:
         """Never raises: behind this datagram others wait. ``came``: when it did to this machine."""

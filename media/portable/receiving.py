@@ -13,6 +13,7 @@ from media.portable.events import Events
 from media.portable.forwarding import Forwarding
 from media.portable.holdings import Holdings, Outlet, Peer
 from media.portable.network import Network
+from media.portable.outbox import Outbox
 from media.rtcp import (
     FullIntraRequest,
     Nack,
@@ -28,10 +29,13 @@ from media.rtp import Kind, Packet
 class Receiving:
     """media.portable.network.Receiver. ``connect`` says by which network answers go; there is one."""
 
-    def __init__(self, holdings: Holdings, forwarding: Forwarding, events: Events, drops: Counter[str]) -> None:
+    def __init__(
+        self, holdings: Holdings, forwarding: Forwarding, events: Events, outbox: Outbox, drops: Counter[str]
+    ) -> None:
         self._holdings = holdings
         self._forwarding = forwarding
         self._events = events
+        self.received = outbox.flush
         self._drops = drops
         self._network: Network | None = None
         self._readers: Mapping[type[rtcp.Packet], Callable[[Peer, Any, float], None]] = {

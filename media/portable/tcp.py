@@ -34,18 +34,21 @@ class TcpLimits:
 
 
 class TcpPort:
-    """All connections of an engine. ``names`` are those of sockets in paths."""
+    """All connections of an engine. ``names`` are those of sockets in paths; ``received`` is called behind a batch."""
 
     def __init__(
         self,
         names: Iterator[int],
         receive: Receive,
+        received: Callable[[], None],
+        *,
         drops: Counter[str],
         clock: Clock,
         limits: TcpLimits,
     ) -> None:
         self.drops = drops
         self.receive = receive
+        self.received = received
         self.clock = clock
         self._names = names
         self._limits = limits
@@ -140,6 +143,7 @@ class TcpConnection(asyncio.Protocol):
         now = self._port.clock.monotonic()
         for frame in frames:
             self._port.receive(memoryview(frame), self.path, now, now)
+        self._port.received()
 
     def send(self, data: bytes | memoryview, _address: tuple[str, int]) -> bool:
         """The newest is what is dropped: a stream cannot take back what it has begun to send."""
@@ -152,6 +156,9 @@ class TcpConnection(asyncio.Protocol):
             return False
         transport.write(framed(data))
         return True
+
+    def send_run(self, run: memoryview, size: int, address: tuple[str, int]) -> int:
+        return sum(self.send(run[at : at + size], address) for at in range(0, len(run), size))
 
     def abort(self) -> None:
         if self._transport is not None:

@@ -12,11 +12,15 @@ from media.errors import BadPacket
 from media.feedback import FeedbackCollector
 from media.icevalues import Path
 from media.portable.network import Wire
+from media.portable.outbox import Outbox
 from media.portable.srtp import Srtp
 from media.rtcp import Packet as RtcpPacket
 from media.rtcp import build
 from media.rtp import Kind
 
+# Of one destination in one batch; together they have to stay below the 64 KiB of one message.
+MOST_WAITING: Final = 32
+_run: Final = memoryview(bytearray(MOST_WAITING * 2048))
 # Media may overtake the end of the handshake by a round trip: some frames of a camera.
 MOST_EARLY: Final = 64
 # RTCP of a subscriber of fifty slots in trouble stays below; each packet may cost us a search for repairs.
@@ -32,7 +36,9 @@ class Transport:
     __slots__ = (
         "_drops",
         "_early",
+        "_outbox",
         "_srtp",
+        "_waiting",
         "_wire",
         "address",
         "allowance",
@@ -48,7 +54,9 @@ class Transport:
         "transport_wide",
     )
 
-    def __init__(self, handle: TransportId, kind: TransportKind, ssrc: int, drops: Counter[str], now: float) -> None:
+    def __init__(
+        self, handle: TransportId, kind: TransportKind, ssrc: int, *, outbox: Outbox, drops: Counter[str], now: float
+    ) -> None:
         self.id = handle
         self.kind = kind
         self.ssrc = ssrc
@@ -62,6 +70,8 @@ class Transport:
         self._drops = drops
         self._srtp: Srtp | None = None
         self._wire: Wire | None = None
+        self._outbox = outbox
+        self._waiting: list[bytes] = []
         self._early: list[tuple[Kind, bytes]] = []
 
     @property
@@ -122,17 +132,50 @@ class Transport:
             raise BadPacket("dtls_no_path")
         self._wire.send(data, self.address)
 
-    def send_rtp(self, packet: bytes | memoryview) -> bool:
-        """False when it was dropped, and counted."""
+    def send_rtp(self, packet: bytes) -> None:
+        """With the others of its batch. What is dropped is counted."""
         if self._wire is None or self._srtp is None:
             self._drops["no_path"] += 1
-            return False
-        data = self._srtp.protect(packet)
-        if not self._wire.send(data, self.address):
-            return False
-        self.sent_packets += 1
-        self.sent_bytes += len(data)
-        return True
+            return
+        waiting = self._waiting
+        if not waiting:
+            self._outbox.add(self)
+        waiting.append(packet)
+        if len(waiting) >= MOST_WAITING:
+            self._send_waiting(self._wire, self._srtp)
+
+    def flush(self) -> None:
+        if self._wire is None or self._srtp is None:
+            self._drops["no_path"] += len(self._waiting)
+            self._waiting.clear()
+        else:
+            self._send_waiting(self._wire, self._srtp)
+
+    def _send_waiting(self, wire: Wire, srtp: Srtp) -> None:
+        """Neighbours of one length go as one run; a shorter one ends it."""
+        packets, self._waiting = self._waiting, []
+        end = size = 0
+        for packet in packets:
+            try:
+                data = srtp.protect(packet)
+            except BadPacket as bad:
+                self._drops[bad.reason] += 1
+                continue
+            length = len(data)
+            if end and (length > size or end % size):
+                self._send_run(wire, end, size)
+                end = 0
+            if not end:
+                size = length
+            _run[end : end + length] = data
+            end += length
+        if end:
+            self._send_run(wire, end, size)
+
+    def _send_run(self, wire: Wire, end: int, size: int) -> None:
+        sent = wire.send_run(_run[:end], size, self.address)
+        self.sent_packets += sent
+        self.sent_bytes += min(end, sent * size)
 
     def send_rtcp(self, groups: Iterable[Sequence[RtcpPacket]]) -> None:
         """In as few datagrams as there must be; a group is never divided."""

@@ -142,6 +142,30 @@ def test_what_is_sent_arrives_and_what_the_kernel_refuses_is_counted(listener: L
     assert listener.drops == {"udp_send_failed": 1}
 
 
+def test_a_run_arrives_as_the_datagrams_it_is_made_of(listener: Listener) -> None:
+    with sender(listener) as one:
+        address = one.getsockname()[:2]
+        run = memoryview(b"a" * 1200 + b"b" * 1200 + b"c" * 700)
+        assert listener.udp.send_run(run, 1200, address) == 3
+        assert [one.recv(2000)[:1] for _ in range(3)] == [b"a", b"b", b"c"]
+        assert listener.udp.send_run(run[:700], 700, address) == 1
+        assert len(one.recv(2000)) == 700
+        # On a kernel that cannot.
+        listener.udp._segments = False
+        assert listener.udp.send_run(run, 1200, address) == 3
+        assert [len(one.recv(2000)) for _ in range(3)] == [1200, 1200, 700]
+    assert listener.drops == {}
+
+
+def test_a_run_that_no_message_holds_goes_one_by_one(listener: Listener) -> None:
+    with sender(listener) as one:
+        address = one.getsockname()[:2]
+        assert listener.udp.send_run(memoryview(bytes(80_000)), 40_000, address) == 2
+        assert [len(one.recv(50_000)) for _ in range(2)] == [40_000, 40_000]
+        assert listener.udp._segments
+    assert listener.drops == {}
+
+
 def test_a_socket_without_room_drops_instead_of_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     listener = Listener("127.0.0.1")
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -57,7 +57,7 @@ async def opened(limits: TcpLimits | None = None) -> AsyncIterator[Port]:
     def receive(data: memoryview, path: Path, now: float, came: float) -> None:
         received.append((bytes(data), path))
 
-    port = TcpPort(count(5), receive, drops, SystemClock(), limits or TcpLimits())
+    port = TcpPort(count(5), receive, lambda: None, drops=drops, clock=SystemClock(), limits=limits or TcpLimits())
     await port.listen(bound.tcp)
     made = Port(bound.local[0], port, drops, received)
     for one in bound.udp:

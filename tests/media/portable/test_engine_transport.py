@@ -12,18 +12,21 @@ from hypothesis import strategies as st
 from media.engine import SrtpKeys, SrtpProfile, TransportId, TransportKind
 from media.errors import BadPacket
 from media.icevalues import Path
-from media.portable.transport import MOST_EARLY, Transport, bundled
+from media.portable.outbox import Outbox
+from media.portable.transport import MOST_EARLY, MOST_WAITING, Transport, bundled
 from media.rtcp import Description, Packet, PictureLoss, ReceiverReport, SourceDescription, build, parse
 from media.rtp import Header, Kind
 from media.rtp import build as build_rtp
 from tests.media import peers
 
+OUTBOX = Outbox()
 PATH = Path(1, "192.0.2.1", 5000)
 
 
 class Wire:
     def __init__(self, *, is_full: bool = False) -> None:
         self.sent: list[tuple[bytes, tuple[str, int]]] = []
+        self.runs: list[int] = []
         self.is_full = is_full
 
     def send(self, data: bytes | memoryview, address: tuple[str, int]) -> bool:
@@ -31,10 +34,20 @@ class Wire:
             self.sent.append((bytes(data), address))
         return not self.is_full
 
+    def send_run(self, run: memoryview, size: int, address: tuple[str, int]) -> int:
+        self.runs.append(-(-len(run) // size))
+        return sum(self.send(run[at : at + size], address) for at in range(0, len(run), size))
+
 
 def made() -> tuple[Transport, Counter[str]]:
     drops: Counter[str] = Counter()
-    return Transport(TransportId(1), TransportKind.BROWSER, 77, drops, 0.0), drops
+    return Transport(TransportId(1), TransportKind.BROWSER, 77, outbox=OUTBOX, drops=drops, now=0.0), drops
+
+
+def sent(transport: Transport, *packets: bytes) -> None:
+    for packet in packets:
+        transport.send_rtp(packet)
+    OUTBOX.flush()
 
 
 def rtp(sequence: int) -> bytes:
@@ -65,7 +78,7 @@ def test_nothing_is_read_or_sent_without_keys() -> None:
     transport.move(PATH, Wire())
     with pytest.raises(BadPacket, match="srtp_no_keys"):
         transport.unprotected(rtp(1))
-    assert not transport.send_rtp(rtp(1))
+    sent(transport, rtp(1))
     assert drops == {"no_path": 1}
     assert not transport.can_send
 
@@ -75,22 +88,23 @@ def test_nothing_is_sent_after_consent_was_lost_until_it_moves_again() -> None:
     wire = Wire()
     transport.set_keys(peers.Srtp().engine_keys)
     transport.move(PATH, wire)
-    assert transport.send_rtp(rtp(1))
+    sent(transport, rtp(1))
+    transport.send_rtp(rtp(2))
     transport.halt()
-    assert not transport.send_rtp(rtp(2))
+    sent(transport, rtp(3))
     with pytest.raises(BadPacket, match="dtls_no_path"):
         transport.send(b"\x16")
     transport.move(PATH._replace(port=6000), wire)
-    assert transport.send_rtp(rtp(3))
+    sent(transport, rtp(4))
     assert [address for _, address in wire.sent] == [("192.0.2.1", 5000), ("192.0.2.1", 6000)]
-    assert drops == {"no_path": 1}
+    assert drops == {"no_path": 2}
 
 
 def test_only_what_was_sent_is_counted_as_sent() -> None:
     transport, _ = made()
     transport.set_keys(peers.Srtp().engine_keys)
     transport.move(PATH, Wire(is_full=True))
-    assert not transport.send_rtp(rtp(1))
+    sent(transport, rtp(1))
     assert (transport.sent_packets, transport.sent_bytes) == (0, 0)
 
 
@@ -98,12 +112,48 @@ def test_both_directions_have_their_own_key() -> None:
     peer, (transport, _), wire = peers.Srtp(), made(), Wire()
     transport.set_keys(peer.engine_keys)
     transport.move(PATH, wire)
-    transport.send_rtp(rtp(1))
+    sent(transport, rtp(1))
     assert peer.unprotect(wire.sent[0][0]) == rtp(1)
     assert transport.unprotected(peer.protect(rtp(2))) == rtp(2)
     foreign = peers.Srtp(SrtpProfile.AEAD_AES_128_GCM)
     with pytest.raises(BadPacket, match="srtp_auth"):
         transport.unprotected(foreign.protect(rtp(3)))
+
+
+@given(st.lists(st.sampled_from([0, 1, 10, 500, 501, 1300]), max_size=100))
+def test_what_waits_together_is_sent_in_order_as_runs_of_one_length(lengths: list[int]) -> None:
+    peer, (transport, drops), wire = peers.Srtp(), made(), Wire()
+    transport.set_keys(peer.engine_keys)
+    transport.move(PATH, wire)
+    packets = [rtp(number) + bytes(length) for number, length in enumerate(lengths)]
+    sent(transport, *packets)
+    assert [peer.unprotect(data) for data, _ in wire.sent] == packets
+    assert transport.sent_packets == len(packets) == sum(wire.runs)
+    assert transport.sent_bytes == sum(len(data) for data, _ in wire.sent)
+    assert drops == {}
+    sizes = [len(data) for data, _ in wire.sent]
+    at = 0
+    for run in wire.runs:
+        assert len(set(sizes[at : at + run - 1])) <= 1
+        assert sizes[at + run - 1] <= sizes[at]
+        at += run
+
+
+def test_equal_packets_are_one_run_up_to_what_a_message_holds() -> None:
+    (transport, _), wire = made(), Wire()
+    transport.set_keys(peers.Srtp().engine_keys)
+    transport.move(PATH, wire)
+    sent(transport, *(rtp(number) for number in range(MOST_WAITING + 3)))
+    assert wire.runs == [MOST_WAITING, 3]
+
+
+def test_a_packet_that_cannot_be_protected_is_dropped_alone() -> None:
+    (transport, drops), wire = made(), Wire()
+    transport.set_keys(peers.Srtp().engine_keys)
+    transport.move(PATH, wire)
+    sent(transport, rtp(1), rtp(2) + bytes(2000), rtp(3))
+    assert len(wire.sent) == 2
+    assert drops == {"srtp_long": 1}
 
 
 GROUPS = st.lists(
