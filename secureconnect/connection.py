@@ -173,6 +173,9 @@ class Connection:
             outgoing.transceiver.sender.replaceTrack(None)
         outgoing.track.stop()
 
+    def carries(self, outgoing: Outgoing) -> bool:
+        return outgoing.cid in self._outgoing
+
     def send(self, text: str, *, reliable: bool) -> bool:
         """False where the channel is not open."""
         channel = self._channels.get(RELIABLE if reliable else LOSSY)

@@ -82,13 +82,19 @@ class Reception:
             slot.track = change.track
 
     def frames(self, track: Track) -> Stream[Frame]:
-        stream: Stream[Frame] = Stream(_MOST_FRAMES[track.kind], self._decoded[track.id].remove)
-        self._decoded[track.id].append(stream)
+        heard = self._decoded[track.id]
+        stream: Stream[Frame] = Stream(_MOST_FRAMES[track.kind], heard.remove)
+        heard.append(stream)
+        if track.id not in self._tracks:
+            self.end_track(track.id)
         return stream
 
     def encoded_frames(self, track: Track) -> Stream[EncodedFrame]:
-        stream: Stream[EncodedFrame] = Stream(_MOST_FRAMES[track.kind], self._encoded[track.id].remove)
-        self._encoded[track.id].append(stream)
+        heard = self._encoded[track.id]
+        stream: Stream[EncodedFrame] = Stream(_MOST_FRAMES[track.kind], heard.remove)
+        heard.append(stream)
+        if track.id not in self._tracks:
+            self.end_track(track.id)
         for slot in self._slots.values():
             if slot.track == track.id and slot.kind is Kind.VIDEO:
                 ask_for_keyframe(slot.receiver)

@@ -16,6 +16,7 @@ from secureconnect.model import Participant, RoomInfo, Source, Speaker, Track
 from secureconnect.publishing import Publication
 from secureconnect.reception import EncodedFrame, Frame
 from secureconnect.session import Session
+from secureconnect.signaling import Token
 from secureconnect.streams import Stream
 
 
@@ -138,15 +139,16 @@ class Room:
 
 def join(
     url: str,
-    token: str,
+    token: Token,
     *,
     secret: str | bytes | None = None,
     name: str | None = None,
     audio_slots: int = 3,
     video_slots: int = 4,
 ) -> Room:
-    """``url`` is the server's, ``token`` a room token (``POST /v1/rooms/{id}/tokens``), ``secret`` what follows ``#k=``
-    in the room's link, for Secure rooms. ``name`` is how others see us. So many others can be received at once as there
+    """``url`` is the server's, ``token`` a room token (``POST /v1/rooms/{id}/tokens``) or what makes one: they are
+    short-lived, and who comes back after minutes needs a new one. ``secret`` is what follows ``#k=`` in the room's
+    link, for Secure rooms. ``name`` is how others see us. So many others can be received at once as there
     are ``audio_slots`` and ``video_slots``; more are added when the server says that they are of use, but pictures
     never where none were asked for.
 

@@ -26,7 +26,7 @@ from secureconnect.model import (
 )
 from secureconnect.publishing import Publication
 from secureconnect.reception import Reception
-from secureconnect.signaling import PAUSES, Signaling
+from secureconnect.signaling import PAUSES, Signaling, Token
 from secureconnect.state import RoomState
 from secureconnect.streams import Stream
 
@@ -75,7 +75,7 @@ class Session:
     def __init__(
         self,
         url: str,
-        token: str,
+        token: Token,
         *,
         secret: str | bytes | None,
         name: str | None,
@@ -97,9 +97,10 @@ class Session:
         self.publications: list[Publication] = []
         self._streams: list[Stream[Event]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._admitted = asyncio.Event()
-        self._joined: Joined | None = None
+        self._admission: asyncio.Future[Joined] | None = None
+        self._is_entering = False
         self._is_returning = False
+        self._is_broken = False
         self._ended: str | None = None
 
     def events(self) -> Stream[Event]:
@@ -129,6 +130,8 @@ class Session:
             self._end("left")
             await self._close()
             raise
+        if self._is_broken:
+            self._return()
 
     @property
     def is_secure(self) -> bool:
@@ -199,22 +202,31 @@ class Session:
     # How it is done.
 
     async def _enter(self) -> None:
-        self._admitted.clear()
+        self._is_broken = False
+        self._is_entering = True
+        try:
+            joined = await self._admitted()
+            if not self.is_secure or self._keyring is not None:
+                await self._connect(joined.ice_servers)
+            if self._name is not None:
+                await self.ask("set_metadata", {"metadata": joined.participant.metadata, "name": self._name})
+        finally:
+            self._is_entering = False
+
+    async def _admitted(self) -> Joined:
+        admission: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
+        self._admission = admission
         signaling = self._signaling = Signaling(self._url, self._token, self)
         announced = None
         if self._secret is not None:
             self._keyring = Keyring(self._secret, self._announced_by)
             own = self._keyring.announced
             announced = {"kid_prefix": own.kid_prefix, "sender": own.sender}
-        await signaling.join({"client": _client(), "e2ee": announced}, self._take_answer)
-        await self._admitted.wait()
-        if self._ended is not None or self._joined is None:
-            raise Ended(self._ended or "left")
-        if not self.is_secure or self._keyring is not None:
-            await self._connect(self._joined.ice_servers)
-        if self._name is not None:
-            metadata = self._joined.participant.metadata
-            await self.ask("set_metadata", {"metadata": metadata, "name": self._name})
+        try:
+            await signaling.join({"client": _client(), "e2ee": announced}, self._take_answer)
+            return await admission
+        finally:
+            admission.cancel()
 
     async def _connect(self, ice_servers: Sequence[IceServer]) -> None:
         # Known before it is open: the server may ask for more slots as soon as it has answered.
@@ -233,11 +245,12 @@ class Session:
             self._take_joined(data)
 
     def _take_joined(self, data: bytes) -> None:
-        joined = self._joined = msgspec.json.decode(data, type=Joined)
+        joined = msgspec.json.decode(data, type=Joined)
         self.limits = joined.limits
         self.state.join(joined)
         self.reception.keep_only(self.state.tracks)
-        self._admitted.set()
+        if self._admission is not None and not self._admission.done():
+            self._admission.set_result(joined)
 
     async def _exchange(self, sdp: str, publish: Sequence[dict[str, object]], receive: dict[str, int]) -> Negotiated:
         asked = {"sdp": sdp, "publish": publish, "receive": receive}
@@ -323,8 +336,13 @@ class Session:
         self._end(msgspec.json.decode(data, type=_Reason).reason)
 
     def _return(self) -> None:
-        """Joins anew, once at a time."""
-        if self._ended is None and not self._is_returning:
+        """Joins anew, once at a time. While we are on our way in, whoever waits for that is told instead."""
+        if self._ended is not None:
+            return
+        self._is_broken = True
+        if self._admission is not None and not self._admission.done():
+            self._admission.set_exception(Disconnected("disconnected"))
+        elif not self._is_returning and not self._is_entering:
             self._is_returning = True
             self._tell(events.Reconnecting())
             self._spawn(self._come_back(), "joining anew")
@@ -336,24 +354,34 @@ class Session:
                 await asyncio.sleep(pause)
                 try:
                     await self._enter()
-                    for publication in self.publications:
-                        await self._send_publication(publication)
+                    await self._publish_again()
                 except Disconnected:
                     continue
                 except (Refused, Ended) as over:
                     self._end(over.code)
                     return
-                self._tell(events.Reconnected(anew=True))
-                return
+                if not self._is_broken:
+                    self._tell(events.Reconnected(anew=True))
+                    return
             self._end("unreachable")
         finally:
             self._is_returning = False
+
+    async def _publish_again(self) -> None:
+        for publication in self.publications.copy():
+            if publication in self.publications and not self._is_carried(publication):
+                await self._send_publication(publication)
+
+    def _is_carried(self, publication: Publication) -> bool:
+        outgoing = publication.outgoing
+        return outgoing is not None and self._connection is not None and self._connection.carries(outgoing)
 
     def _end(self, reason: str) -> None:
         if self._ended is not None:
             return
         self._ended = reason
-        self._admitted.set()
+        if self._admission is not None and not self._admission.done():
+            self._admission.set_exception(Ended(reason))
         self._tell(events.RoomEnded(reason))
         for stream in self._streams:
             stream.end()

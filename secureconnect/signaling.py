@@ -4,7 +4,7 @@ back after the socket was lost."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from itertools import count
 from typing import Any, Final, Protocol, TypeVar
@@ -28,6 +28,10 @@ HEARTBEAT_SECONDS: Final = 20.0
 LARGEST_FRAME: Final = 4 * 1024 * 1024
 # Between attempts to come back; the server keeps us for a minute at most.
 PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
+
+
+# Or what makes one, each time the socket is opened.
+Token = str | Callable[[], Awaitable[str]]
 
 
 class _Frame(msgspec.Struct):
@@ -63,7 +67,7 @@ class Listener(Protocol):
 class Signaling:
     """``join`` first. The reader's task is ours and ends with ``close``."""
 
-    def __init__(self, url: str | URL, token: str, listener: Listener) -> None:
+    def __init__(self, url: str | URL, token: Token, listener: Listener) -> None:
         base = URL(url).with_path(PATH)
         self._url = base.with_scheme({"http": "ws", "https": "wss"}.get(base.scheme, base.scheme))
         self._token = token
@@ -134,12 +138,13 @@ class Signaling:
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
         if self._http is None:
             raise Disconnected("disconnected")
+        token = self._token if isinstance(self._token, str) else await self._token()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 return await self._http.ws_connect(
                     self._url,
                     protocols=(SUBPROTOCOL,),
-                    headers={"Authorization": f"Bearer {self._token}"},
+                    headers={"Authorization": f"Bearer {token}"},
                     heartbeat=HEARTBEAT_SECONDS,
                     max_msg_size=LARGEST_FRAME,
                 )

@@ -22,6 +22,7 @@ class Stream(Generic[Item]):
         self._on_close = on_close
         self._something = asyncio.Event()
         self._ended = False
+        self._closed = False
 
     def put(self, item: Item) -> None:
         if self._ended:
@@ -38,9 +39,12 @@ class Stream(Generic[Item]):
         self._something.set()
 
     def close(self) -> None:
+        """May be called again."""
         self.end()
         self._items.clear()
-        self._on_close(self)
+        if not self._closed:
+            self._closed = True
+            self._on_close(self)
 
     def __aiter__(self) -> Stream[Item]:
         return self
