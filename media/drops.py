@@ -83,6 +83,7 @@ NOTABLE: Final[Mapping[str, str]] = {
     "rid_missing": "an encoding of a simulcast that does not say which",
     "rid_unknown": "an encoding that was not negotiated",
     "rtcp_flood": "more RTCP than a peer has reason to send",
+    "rtp_flood": "more media than a peer has reason to send",
     "sctp_fault": "an association in which something went wrong",
     "sctp_inbox_full": "more SCTP than is read",
     "sctp_rate": "more SCTP than a participant may send",

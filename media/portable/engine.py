@@ -52,16 +52,21 @@ from media.rtp import Kind
 
 # A worker of the native engine has four times as many; here the interpreter is the bound long before.
 TRANSPORTS = 1000
-# Sinks are looked at for switches, stalled layers and key frames that they wait for.
-LOOKS_EVERY = 0.05
+# 40 Mbit/s of full packets, which no camera sends; whoever floods must not take the time of all others.
+RTP_PER_SECOND = 4000
+# Sinks are looked at for layers that stalled or came back, and for key frames that they still wait for.
+LOOKS_EVERY = 0.1
 KEEPS_UP_EVERY = 0.2
 ICE_EVERY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
+    """``rtp_per_second``: packets of one peer; twice as many at once."""
+
     ice: Limits = field(default_factory=lambda: Limits(transports=TRANSPORTS))
     tcp: TcpLimits = field(default_factory=TcpLimits)
+    rtp_per_second: int = RTP_PER_SECOND
 
 
 @asynccontextmanager
@@ -87,6 +92,7 @@ class PortableEngine:
     def __init__(self, wake: Callable[[], None], randomness: Randomness, clock: Clock, bounds: Bounds) -> None:
         self._drops: Counter[str] = Counter()
         self._randomness = randomness
+        self._bounds = bounds
         self._clock = clock
         self._agents = Agents(0, randomness, bounds.ice)
         self._events = Events(wake, self._drops)
@@ -138,7 +144,17 @@ class PortableEngine:
             raise Overloaded("this server has as many connections as it may have") from full
         handle = TransportId(number)
         ssrc = int.from_bytes(self._randomness(4), "big")
-        self._holdings.add_peer(Transport(handle, kind, ssrc, outbox=self._outbox, drops=self._drops, now=now))
+        self._holdings.add_peer(
+            Transport(
+                handle,
+                kind,
+                ssrc,
+                outbox=self._outbox,
+                drops=self._drops,
+                now=now,
+                rtp_per_second=self._bounds.rtp_per_second,
+            )
+        )
         return handle, _decoded(ours)
 
     def restart_ice(self, transport: TransportId, remote: IceCredentials) -> IceCredentials:
@@ -204,6 +220,7 @@ class PortableEngine:
         outlet = self._holdings.outlets[sink]
         track = None if source is None else self._holdings.tracks[source]
         outlet.sink.assign(source)
+        self._holdings.link(outlet)
         now = self._clock.monotonic()
         self._forwarding.look(outlet, now)
         if track is not None:

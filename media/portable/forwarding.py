@@ -92,7 +92,7 @@ class Forwarding:
         if switched is not None:
             self._events.add(Switched(outlet.id, *switched))
             outlet.flows = None if switched[0] is None else self._holdings.tracks.get(switched[0])
-        self._holdings.link(outlet)
+            self._holdings.link(outlet)
         for source, stream in outlet.sink.wanted_keyframes():
             track = self._holdings.tracks.get(source)
             if track is not None:

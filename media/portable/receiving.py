@@ -73,7 +73,12 @@ class Receiving:
         if not peer.transport.has_keys:
             peer.transport.keep_early(Kind.RTP, data)
             return
-        packet = Packet.parse(peer.transport.unprotected(data))
+        # First of all who it is from: nobody else may use up what this peer may send.
+        opened = peer.transport.unprotected(data)
+        if not peer.transport.rtp_allowance.take(1, now):
+            self._drops["rtp_flood"] += 1
+            return
+        packet = Packet.parse(opened)
         identifier = peer.transport.transport_wide
         if identifier is not None:
             counted = packet.extensions.get(identifier)
@@ -89,9 +94,8 @@ class Receiving:
         if not peer.transport.has_keys:
             peer.transport.keep_early(Kind.RTCP, data)
             return
-        # First of all who it is from: nobody else may use up what this peer may say.
         compound = peer.transport.unprotected_rtcp(data)
-        if not peer.transport.allowance.take(1, now):
+        if not peer.transport.rtcp_allowance.take(1, now):
             self._drops["rtcp_flood"] += 1
             return
         for packet in rtcp.parse(compound).packets:

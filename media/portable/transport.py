@@ -41,13 +41,14 @@ class Transport:
         "_waiting",
         "_wire",
         "address",
-        "allowance",
         "feedback",
         "id",
         "kind",
         "path",
         "received_bytes",
         "received_packets",
+        "rtcp_allowance",
+        "rtp_allowance",
         "sent_bytes",
         "sent_packets",
         "ssrc",
@@ -55,12 +56,21 @@ class Transport:
     )
 
     def __init__(
-        self, handle: TransportId, kind: TransportKind, ssrc: int, *, outbox: Outbox, drops: Counter[str], now: float
+        self,
+        handle: TransportId,
+        kind: TransportKind,
+        ssrc: int,
+        *,
+        outbox: Outbox,
+        drops: Counter[str],
+        now: float,
+        rtp_per_second: float,
     ) -> None:
         self.id = handle
         self.kind = kind
         self.ssrc = ssrc
-        self.allowance = Allowance(RTCP_PER_SECOND, now)
+        self.rtp_allowance = Allowance(rtp_per_second, now)
+        self.rtcp_allowance = Allowance(RTCP_PER_SECOND, now)
         self.feedback = FeedbackCollector(ssrc)
         self.transport_wide: int | None = None
         self.path: Path | None = None

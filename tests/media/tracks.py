@@ -102,7 +102,7 @@ class Vp8Track:
                 )
             )
             body = self._first_bytes(keyframe=keyframe) if start else b""
-            filling = bytes((index + 1,)) * (self.packet_bytes - len(body))
+            filling = bytes(((index + 1) & 0xFF,)) * (self.packet_bytes - len(body))
             made.append(self.stream.packet(descriptor + body + filling, marker=index == packets - 1))
         self.picture_id = (self.picture_id + 1) & 0x7FFF
         self.stream.advance(3000)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 import structlog
 
 from media.engine import ConsentLost
 from media.icevalues import Limits
+from media.portable.engine import Bounds, open_portable
 from media.portable.packet import Result
 from media.portable.source import Source
 from media.rtp import Packet
@@ -38,6 +40,21 @@ async def test_a_packet_that_finds_a_fault_ends_alone(monkeypatch: pytest.Monkey
             await subscriber.peer.until(lambda: len(subscriber.peer.rtp) == 5)
         assert stage.engine.drops()["internal_error"] == 5
         assert [log["exc_info"].args for log in logs] == [("a fault of ours",)]
+
+
+async def test_a_flood_of_media_is_read_only_up_to_a_bound_and_costs_nobody_else() -> None:
+    opens = partial(open_portable, bounds=Bounds(rtp_per_second=100))
+    async with staged(lambda listening, *, wake, ice=None: opens(listening, wake=wake)) as stage:
+        flooding, publisher, subscriber = [await stage.join() for _ in range(3)]
+        _, flood = stage.camera(flooding)
+        source, track = stage.camera(publisher)
+        stage.engine.assign(stage.screen(subscriber)[0], source)
+        for packet in flood.frame(keyframe=True, packets=500):
+            flooding.peer.send_rtp(packet)
+        for packet in track.frame(keyframe=True):
+            publisher.peer.send_rtp(packet)
+        await subscriber.peer.until(lambda: len(subscriber.peer.rtp) == 2)
+        assert 250 <= stage.engine.drops()["rtp_flood"] <= 300
 
 
 @pytest.mark.blocks_the_loop(reason="a process that stands still is what this is about")

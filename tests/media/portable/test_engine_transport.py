@@ -41,7 +41,9 @@ class Wire:
 
 def made() -> tuple[Transport, Counter[str]]:
     drops: Counter[str] = Counter()
-    return Transport(TransportId(1), TransportKind.BROWSER, 77, outbox=OUTBOX, drops=drops, now=0.0), drops
+    return Transport(
+        TransportId(1), TransportKind.BROWSER, 77, outbox=OUTBOX, drops=drops, now=0.0, rtp_per_second=1000
+    ), drops
 
 
 def sent(transport: Transport, *packets: bytes) -> None:
