@@ -61,6 +61,7 @@ def test_the_server_accepts_what_the_file_configures(secrets: Path) -> None:
     for name, value in environment.items():
         environment[name] = value.replace("/run/secrets/", f"{secrets}/")
     environment["SECURECONNECT_SERVER_PUBLIC_URL"] = "https://meet.example.org"
+    environment["SECURECONNECT_MEDIA_ADVERTISED"] = "203.0.113.7"
     environment["SECURECONNECT_OBJECTS_PUBLIC_ENDPOINT"] = "https://files.example.org"
     settings = load_settings(file=None, environ=environment)
     assert settings.server.environment == "production"
