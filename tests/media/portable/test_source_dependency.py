@@ -65,7 +65,7 @@ class TestDependencyDescriptors:
     def test_layers_and_key_frames_are_told_by_them(self) -> None:
         ingress = Ingress()
         scalable(ingress)
-        sent = (AV1_KEY, *map(bytes.fromhex, ("86017340fc", "c3017540fc", "8b0174", "4b0174")))
+        sent = (AV1_KEY, *map(bytes.fromhex, ("86017340fc", "c3017540fc", "8b0174", "0b0174", "4b0174")))
         results = forwarded(ingress.receive(*(described(10 + index, one) for index, one in enumerate(sent))))
         structure = parse(AV1_KEY, None).structure
         read = [parse(one, structure) for one in sent]
@@ -76,6 +76,17 @@ class TestDependencyDescriptors:
         assert [(one.spatial, one.temporal) for one in results] == [
             (one.frame.spatial_id, one.frame.temporal_id) for one in read
         ]
+
+    def test_the_structure_says_the_sizes_of_all_layers(self) -> None:
+        ingress = Ingress()
+        source = scalable(ingress)
+        sent = (AV1_KEY, *map(bytes.fromhex, ("86017340fc", "c3017540fc", "8b0174")))
+        results = forwarded(ingress.receive(*(described(10 + index, one) for index, one in enumerate(sent))))
+        ingress.now += 0.5
+        known = {layer.spatial: (one.width, one.height) for layer, one in source.stats(ingress.now).layers.items()}
+        sizes = parse(AV1_KEY, None).structure.resolutions
+        assert known == {one.spatial: sizes[one.spatial] for one in results}
+        assert len(known) > 1
 
     def test_what_comes_before_its_structure_waits_for_it(self) -> None:
         ingress = Ingress()

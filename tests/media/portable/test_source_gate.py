@@ -12,7 +12,7 @@ from media.engine import GateRule
 from media.framecrypto import FrameEncryptor
 from media.framekeys import FrameKey
 from media.gate import FAILURES_TO_MUTE, Reason
-from media.portable.held import HELD_FOR
+from media.portable.held import HELD_FOR, MOST_HELD
 from media.portable.packet import Gap, Incoming, Refused, Result
 from media.portable.source import Source
 from tests.media.portable.publishing import (
@@ -120,6 +120,26 @@ class TestWhatEncrypts:
             # Both have one timestamp: the start of one says nothing of the other.
             assert sequences(ingress.receive(*low_rest, *high_packets)) == [one.header.sequence for one in high_packets]
             assert len(forwarded(ingress.receive(low_start))) == 3
+
+    def test_layers_of_one_picture_wait_each_for_its_own_start(self) -> None:
+        ingress, encryptor = Ingress(), FrameEncryptor(key())
+        gated(ingress, codec=VP9)
+        sealed = [encryptor.seal(DELTA_FRAME, VP9) for _ in range(2)]
+        # I, L and B or E; picture id; TID and SID; TL0PICIDX.
+        starts = [bytes((0xA8, 7, layer << 1, 1)) + one[:100] for layer, one in enumerate(sealed)]
+        upper_end = bytes((0xA4, 7, 1 << 1, 1)) + sealed[1][100:]
+        sent = [
+            packet(1000, number, one, kind=98) for number, one in ((12, upper_end), (10, starts[0]), (11, starts[1]))
+        ]
+        assert [sequences(ingress.receive(one)) for one in sent] == [[], [10], [11, 12]]
+
+    def test_beyond_what_is_held_the_oldest_become_gaps(self) -> None:
+        ingress, sender = Ingress(), Sender(pieces=MOST_HELD + 4)
+        gated(ingress)
+        _, *rest = sender.frame(FrameEncryptor(key()).seal(KEY_FRAME * 3, VP8))
+        assert len(rest) > MOST_HELD
+        over = len(rest) - MOST_HELD
+        assert gaps(ingress.receive(*rest)) == [one.header.sequence for one in rest[:over]]
 
     def test_a_network_that_loses_and_reorders_fails_nothing(self) -> None:
         dice, ingress, encryptor, sender = random.Random(7), Ingress(), FrameEncryptor(key()), Sender()  # noqa: S311
