@@ -124,6 +124,7 @@ class Source:
             self._missed(stream, highest + 1, number - 1, now)
         elif number < highest:
             stream.nacks.arrived(number)
+            stream.lost = max(0, stream.lost - 1)
         results: list[Result] = []
         self._take(stream, packet, number, now, results, is_repair=number < highest)
         return results
@@ -183,6 +184,7 @@ class Source:
         return results
 
     def _missed(self, stream: Stream, first: int, last: int, now: float) -> None:
+        stream.lost += last - first + 1
         if not self._asks_repairs or stream.nacks.missed(first, last, now):
             return
         self._drops["nack_overflow"] += 1

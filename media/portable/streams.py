@@ -89,10 +89,10 @@ class Stream:
         "cache",
         "clock",
         "clock_rate",
-        "earlier_lost",
         "index",
         "is_broken",
         "keyframes",
+        "lost",
         "nacks",
         "numbers",
         "reception",
@@ -117,20 +117,16 @@ class Stream:
         self.starts_anew = False
         self.suspect: tuple[Packet, float] | None = None
         self.is_broken = False
-        self.earlier_lost = 0
+        # Without those that only came late; what was repaired was lost all the same.
+        self.lost = 0
 
     def bind(self, ssrc: int, now: float) -> None:
         """Packets of another SSRC are another timeline."""
-        self.earlier_lost = self.lost
         self.starts_anew = self.ssrc is not None
         self.ssrc = ssrc
         self.bound_at = now
         self.reception = Reception(ssrc, self.clock_rate)
         self.clock = None
-
-    @property
-    def lost(self) -> int:
-        return self.earlier_lost + (max(0, self.reception.lost) if self.reception else 0)
 
     @property
     def jitter(self) -> float:

@@ -517,6 +517,30 @@ class TestFigures:
         assert (stats.packets, stats.lost, stats.repaired, stats.codec) == (3, 1, 0, VP8)
         assert stats.bytes == sum(len(one.build()) for one in (first, last, padded))
 
+    def test_what_only_came_late_was_not_lost_and_what_was_repaired_was(self) -> None:
+        ingress = Ingress()
+        source = camera(ingress)
+        first, late, last = Sender().key_frame()
+        ingress.receive(first, last)
+        assert source.stats(ingress.now).lost == 1
+        ingress.receive(late)
+        assert source.stats(ingress.now).lost == 0
+        first, lost, last = Sender(sequence=5003).key_frame()
+        ingress.receive(first, last, repair_of(lost, REPAIR, 1))
+        stats = source.stats(ingress.now)
+        assert (stats.lost, stats.repaired) == (1, 1)
+
+    def test_what_was_lost_before_numbers_began_anew_still_counts(self) -> None:
+        ingress = Ingress()
+        source = camera(ingress)
+        sender = Sender()
+        for _ in range(2):
+            first, _, last = sender.key_frame()
+            ingress.receive(first, last)
+            sender.sequence += 1 << 15
+            ingress.receive(*sender.key_frame())
+        assert source.stats(ingress.now).lost == 2
+
     def test_what_was_lost_before_an_encoder_began_anew_still_counts(self) -> None:
         ingress = Ingress()
         source = ingress.add(video())
