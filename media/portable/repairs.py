@@ -116,6 +116,9 @@ class Pace:
     def __init__(self) -> None:
         self._repaired: OrderedDict[int, float] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._repaired)
+
     def allows(self, number: int, now: float, round_trip: float | None) -> bool:
         """It counts as repaired then."""
         wait = USUAL_ROUND_TRIP if round_trip is None else max(SHORTEST_ROUND_TRIP, round_trip)

@@ -82,7 +82,7 @@ class Feed:
     def _payload(self, key: bool, temporal: int, sync: bool, index: int) -> bytes:
         first = 0x10 * (index == 0)
         body = bytes.fromhex("1002009d012a8002e001") if key else bytes.fromhex("310100")
-        body = (body if index == 0 else b"") + bytes((index,)) * 20
+        body = (body if index == 0 else b"") + bytes((index & 0xFF,)) * 20
         if not self.has_ids:
             return bytes((first,)) + body
         picture = (0x8000 | self.picture_id & 0x7FFF).to_bytes(2, "big")

@@ -108,7 +108,7 @@ class TestAssignment:
         slot.sink.forget(BEN)
         assert slot.sink.flowing == (ANNE, 0)
         slot.sink.forget(ANNE)
-        assert (slot.sink.flowing, slot.sink.assigned) == (None, None)
+        assert slot.sink.needs == frozenset()
 
     def test_a_source_that_ends_while_another_is_awaited_stops(self) -> None:
         feed = Feed()
