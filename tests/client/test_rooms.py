@@ -396,3 +396,72 @@ def test_only_sound_is_a_microphone() -> None:
         room.publish(tone, Source.CAMERA)
     with pytest.raises(ValueError, match="no token"):
         secureconnect.join_link("http://127.0.0.1:9/#room=1")
+
+
+async def waiting_in(here: World, room: MadeRoom) -> str:
+    """The id of who waits there."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            meeting = here.started.calls.live.find(room.id)
+            if meeting is not None and meeting.waiting:
+                return next(iter(meeting.waiting))
+            await asyncio.sleep(0.01)
+
+
+async def test_in_a_room_with_a_waiting_room_the_block_begins_once_we_are_let_in(here: World) -> None:
+    room = await made_room(here, waiting_room=True)
+    arriving = asyncio.ensure_future(enter(here, room, "ada").__aenter__())
+    who = await waiting_in(here, room)
+    await asyncio.sleep(0.1)
+    assert not arriving.done()
+    meeting = here.started.calls.live.find(room.id)
+    assert meeting is not None
+    meeting.admit(who)
+    ada = await asyncio.wait_for(arriving, PATIENCE)
+    assert ada.me.id == who
+    await ada.leave()
+
+
+async def test_who_is_not_let_in_is_told_so(here: World) -> None:
+    room = await made_room(here, waiting_room=True)
+    arriving = asyncio.ensure_future(enter(here, room, "ada").__aenter__())
+    who = await waiting_in(here, room)
+    meeting = here.started.calls.live.find(room.id)
+    assert meeting is not None
+    meeting.remove(who)
+    with pytest.raises(secureconnect.Ended, match="kicked"):
+        await asyncio.wait_for(arriving, PATIENCE)
+
+
+async def test_the_end_of_a_room_is_its_last_event(here: World) -> None:
+    room = await made_room(here)
+    async with enter(here, room, "ada") as ada:
+        events = ada.events()
+        here.started.calls.live.end(room.id)
+        async with asyncio.timeout(PATIENCE):
+            assert [event async for event in events][-1] == secureconnect.RoomEnded("room_ended")
+
+
+async def test_a_new_token_is_asked_for_each_time_the_socket_is_opened(here: World) -> None:
+    room = await made_room(here)
+    asked: list[str] = []
+
+    async def minted() -> str:
+        asked.append(token(here, room.id, "ada"))
+        return asked[-1]
+
+    async with secureconnect.join(here.url, minted) as ada:
+        events = ada.events()
+        await cut(ada)
+        await heard(events, secureconnect.Reconnected)
+    assert len(asked) == 2
+
+
+async def test_a_block_that_is_left_by_an_error_leaves_the_room(here: World) -> None:
+    room = await made_room(here)
+    async with enter(here, room, "ada") as ada:
+        events = ada.events()
+        with pytest.raises(ZeroDivisionError):
+            async with enter(here, room, "ben") as ben, ben.publish(secureconnect.Tone()):
+                raise ZeroDivisionError
+        assert (await heard(events, secureconnect.ParticipantLeft)).reason == "left"
