@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.async_api import async_playwright
-
 from media.candidates import Advertised
 from media.codecs.names import CodecName
 from media.dtls import DtlsEndpoint, DtlsIdentity
@@ -35,16 +33,10 @@ from media.sdp.answer import LocalTransport, answer
 from media.sdp.codecs import CLEAR
 from media.sdp.negotiation import Agreement, Terms, agree
 from media.sdp.parse import parse_offer
-from tests.browsing import ARGUMENTS
+from tests.browsing import MEDIA_ARGUMENTS, browser
 from tests.media.captures import NAMES, About, Capture, Captured, Sent, path_of, save
 
 SECONDS: Final = 3.0
-FLAGS: Final = (
-    "--use-fake-device-for-media-stream=fps=30",
-    "--use-fake-ui-for-media-stream",
-    "--allow-loopback-in-peer-connection",
-    "--auto-accept-this-tab-capture",
-)
 PAGE: Final = "http://localhost:9/"
 
 # Each makes `track` and the options of its transceiver; bit rates are low, so that files are small.
@@ -181,10 +173,9 @@ class Recorder(asyncio.DatagramProtocol):
                 self.say(feedback)
 
 
-async def capture(name: str, chromium: str) -> None:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, *FLAGS])
-        page = await (await browser.new_context(permissions=["camera", "microphone"])).new_page()
+async def capture(name: str, chromium: Path) -> None:
+    async with browser(chromium, *MEDIA_ARGUMENTS, "--auto-accept-this-tab-capture") as opened:
+        page = await (await opened.new_context(permissions=["camera", "microphone"])).new_page()
         moving = (
             "<canvas></canvas><script>let n=0;setInterval(()=>document.title=document.body.append(n++),100)</script>"
         )
@@ -203,13 +194,12 @@ async def capture(name: str, chromium: str) -> None:
         recorder.say([PictureLoss(1, ssrc) for ssrc in recorder.ssrcs])
         await asyncio.sleep(SECONDS / 2)
         stats = await page.evaluate(STOP)
-        about = _about(f"Chromium {browser.version}", recorder.agreement, stats)
+        about = _about(f"Chromium {opened.version}", recorder.agreement, stats)
         save(name, Capture(about, recorder.captured))
         print(name, len(recorder.captured), path_of(name).stat().st_size, about.sent)
         ticking.cancel()
         await recorder.dtls.close()
         transport.close()
-        await browser.close()
 
 
 def _ready_for_all_layers(text: str) -> str:
@@ -219,9 +209,9 @@ def _ready_for_all_layers(text: str) -> str:
     return re.sub(r"(a=rtpmap:(\d+) VP8/90000\r\n)", rf"\1a=fmtp:\2 {start}\r\n", described)
 
 
-def _about(browser: str, agreement: Agreement, stats: list[dict[str, Any]]) -> About:
+def _about(version: str, agreement: Agreement, stats: list[dict[str, Any]]) -> About:
     return About(
-        browser=browser,
+        browser=version,
         payload_types={
             number: CodecName(one.codec) for number, one in agreement.payloads.items() if one.repairs is None
         },
@@ -247,7 +237,7 @@ async def main(names: Iterable[str]) -> None:
     chromium = shutil.which("chromium")
     assert chromium is not None, "there is no Chromium on this machine"
     for name in names:
-        await capture(name, str(Path(chromium)))
+        await capture(name, Path(chromium))
 
 
 if __name__ == "__main__":
