@@ -49,11 +49,6 @@ class Held(Generic[T]):
             self._waiting = deque(one for one in self._waiting if one.waits_for != came)
         return [one.packet for one in taken]
 
-    def clear(self) -> list[T]:
-        gone = [one.packet for one in self._waiting]
-        self._waiting.clear()
-        return gone
-
 
 @dataclass(slots=True)
 class _Waiting(Generic[T]):

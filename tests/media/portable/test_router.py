@@ -215,6 +215,12 @@ class TestWhatIsForgedOrUnclear:
         source = ingress.add(video("1", ssrcs={"": (7, 7)}))
         assert source.ssrcs == (7,)
 
+    def test_a_description_of_an_encoding_that_is_none(self) -> None:
+        ingress = Ingress()
+        source = ingress.add(video("1", rids=("q", "h"), ssrcs={"x": (7, 8), "": (9, None), "h": (10, None)}))
+        assert source.ssrcs == (10,)
+        assert ingress.drops == {"rid_unknown": 2}
+
     def test_an_id_that_means_something_else_in_the_source_it_names_is_no_mid(self) -> None:
         ingress = Ingress()
         ingress.add(video("1"))
