@@ -81,8 +81,8 @@ async def open_portable(
     """One worker, whatever ``listening`` says of them. Raises OSError when an address or the
     port is not to be had."""
     engine = PortableEngine(wake, randomness, clock or SystemClock(), bounds or Bounds())
-    await engine.open(listening)
     try:
+        await engine.open(listening)
         yield engine
     finally:
         await engine.close()

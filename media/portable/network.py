@@ -84,13 +84,19 @@ class Network:
         return len(self._tcp)
 
     async def open(self, bound: Bound) -> None:
+        """Takes the sockets, also where it raises."""
         loop = asyncio.get_running_loop()
         self.local = bound.local
         for one in bound.udp:
             name = next(self._names)
             udp = self._udp[name] = UdpSocket(name, one, self.receive, self._drops, self._clock)
             loop.add_reader(udp.fileno(), self._read, udp)
-        await self._tcp.listen(bound.tcp)
+        try:
+            await self._tcp.listen(bound.tcp)
+        except BaseException:
+            for listener in bound.tcp:
+                listener.close()
+            raise
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()

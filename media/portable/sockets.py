@@ -6,7 +6,6 @@ does not take at once.
 
 from __future__ import annotations
 
-import errno
 import socket
 import struct
 import sys
@@ -31,6 +30,8 @@ SEND_BUFFER: Final = 4 * 1024 * 1024
 # A free port of UDP may be taken for TCP or on another address.
 ATTEMPTS: Final = 32
 BACKLOG: Final = 256
+# Addresses that are remembered for taking no runs; who is forgotten costs one more try.
+MOST_SINGLE: Final = 1024
 
 # Datagram, where from, now, and when it came to this machine.
 Receive = Callable[[memoryview, Path, float, float], None]
@@ -122,7 +123,8 @@ class UdpSocket:
         self._buffer = bytearray(2048)
         self._view = memoryview(self._buffer)
         self._sendto = bound.sendto
-        self._segments = sys.platform == "linux"
+        self._segments = _can_segment(bound)
+        self._single: dict[tuple[str, int], None] = {}
         if _STAMPED is not None:
             bound.setsockopt(socket.SOL_SOCKET, _STAMPED, 1)
 
@@ -172,21 +174,33 @@ class UdpSocket:
         """Datagrams of ``size`` bytes each, the last one may be shorter, in one message: most of what sending costs is
         for the message. How many went."""
         count = -(-len(run) // size)
-        if count > 1 and self._segments:
+        if count > 1 and self._segments and address not in self._single:
             try:
                 self._socket.sendmsg((run,), ((socket.SOL_UDP, _SEGMENT, _SEGMENT_SIZE.pack(size)),), 0, address)
             except BlockingIOError:
                 self._drops["udp_full"] += count
                 return 0
-            except OSError as error:
-                # EMSGSIZE is this path's and may be another's tomorrow; the others say that this kernel cannot.
-                self._segments = error.errno == errno.EMSGSIZE
+            except OSError:
+                # A path with a smaller MTU takes fragments, but no segments.
+                self._remember_single(address)
             else:
                 return count
         return sum(self.send(run[at : at + size], address) for at in range(0, len(run), size))
 
+    def _remember_single(self, address: tuple[str, int]) -> None:
+        self._single[address] = None
+        if len(self._single) > MOST_SINGLE:
+            del self._single[next(iter(self._single))]
+
     def close(self) -> None:
         self._socket.close()
+
+
+def _can_segment(bound: socket.socket) -> bool:
+    try:
+        return sys.platform == "linux" and bound.getsockopt(socket.SOL_UDP, _SEGMENT) == 0
+    except OSError:
+        return False
 
 
 def _came(ancillary: list[tuple[int, int, bytes]], behind: float, now: float) -> float:

@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -21,6 +22,7 @@ from media.portable.sockets import Receive
 
 # Two seconds of 1 Mbit/s; whoever is further behind wants newer pictures, not older ones.
 MOST_WAITING_BYTES: Final = 256 * 1024
+CLOSING_TIME: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,9 @@ class TcpPort:
         for connection in list(self._connections.values()):
             connection.abort()
         # An aborted connection lets go of its socket in a later turn of the loop.
-        for server in self._servers:
-            await server.wait_closed()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_TIME):
+                await asyncio.gather(*(server.wait_closed() for server in self._servers))
 
 
 class TcpConnection(asyncio.Protocol):
