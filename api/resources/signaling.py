@@ -21,7 +21,7 @@ OFFERED: Final = "bearer."
 def resource(reception: Reception) -> Resource:
     async def signaling(call: Call) -> web.StreamResponse:
         request = call.request
-        if request.headers.get("Upgrade", "").lower() != "websocket":
+        if request.method != "GET" or request.headers.get("Upgrade", "").lower() != "websocket":
             return _upgrade_required()
         if request.query_string:
             raise Malformed("This address takes no query: what stands in one is logged.", code="invalid_query")

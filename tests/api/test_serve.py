@@ -93,7 +93,7 @@ def test_the_first_start_makes_what_it_needs_and_says_where_it_is(tmp_path: Path
         status, body = server.get("/health/ready")
         report = msgspec.json.decode(body)
         assert (status, report["status"]) == (200, "ok")
-        assert {item["name"] for item in report["dependencies"]} == {"database", "messages", "objects", "mail"}
+        assert {item["name"] for item in report["dependencies"]} == {"database", "messages", "objects", "mail", "media"}
         assert f"http://127.0.0.1:{server.port}/docs" in said
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
         assert (tmp_path / "data" / "secret").stat().st_mode & 0o777 == 0o600

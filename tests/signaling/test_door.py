@@ -122,6 +122,16 @@ async def test_what_is_no_socket_is_asked_to_be_one(here: World) -> None:
         assert (answer.status, answer.code, answer.headers["Upgrade"]) == (426, "upgrade_required", "websocket")
 
 
+async def test_what_only_half_asks_for_a_socket_gets_none_and_leaves_nothing_behind(here: World) -> None:
+    bearer = token(here, (await made_room(here)).id)
+    for wrong in ({"Sec-WebSocket-Version": "6"}, {"Sec-WebSocket-Key": "short"}, {"Connection": "close"}):
+        status, _ = await knock(here, **{"Authorization": f"Bearer {bearer}"} | wrong)
+        assert status == 400, wrong
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Authorization": f"Bearer {bearer}"}
+    assert (await here.stranger.ask("HEAD", SIGNALING, **upgrade)).status == 426
+    assert here.started.lifecycle.open_sockets() == 0
+
+
 async def test_a_page_of_another_origin_opens_none(here: World) -> None:
     bearer = token(here, (await made_room(here)).id)
     authorization = {"Authorization": f"Bearer {bearer}"}
