@@ -141,6 +141,32 @@ async def test_messages_reach_everybody_or_only_whom_they_are_for(
         assert (await heard(to_eve, secureconnect.DataReceived)).payload == b"for all"
 
 
+@pytest.mark.parametrize("reliable", [True, False])
+async def test_messages_take_the_data_channels_and_need_no_socket(here: World, secret: str, reliable: bool) -> None:
+    room = await made_room(here, mode=Mode.SECURE)
+    async with enter(here, room, "ada", secret=secret) as ada, enter(here, room, "ben", secret=secret) as ben:
+        to_ada, to_ben = ada.events(), ben.events()
+        for someone, to_someone in ((ada, to_ada), (ben, to_ben)):
+            await channels_open(here, room, someone)
+            await cut(someone)
+            await heard(to_someone, secureconnect.Reconnecting)
+        await ada.send("over the channel", reliable=reliable)
+        received = await heard(to_ben, secureconnect.DataReceived)
+        assert (received.payload, received.reliable) == (b"over the channel", reliable)
+
+
+async def channels_open(here: World, made: MadeRoom, room: Room) -> None:
+    meeting = here.started.calls.live.find(made.id)
+    assert meeting is not None
+    connection = meeting.participants[room.me.id].connection
+    assert connection is not None
+    async with asyncio.timeout(PATIENCE):
+        while not (connection.has_channel(reliable=True) and connection.has_channel(reliable=False)):
+            await asyncio.sleep(0.01)
+        while not room._session.send_text("{}", reliable=True):
+            await asyncio.sleep(0.01)
+
+
 async def test_messages_of_a_secure_room_are_closed_to_who_has_another_secret(here: World, secret: str) -> None:
     room = await made_room(here, mode=Mode.SECURE)
     async with enter(here, room, "ada", secret=secret) as ada, enter(here, room, "eve", secret=bytes(32)) as eve:

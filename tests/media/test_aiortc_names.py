@@ -7,6 +7,8 @@ here and in pyproject.toml.
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -55,6 +57,12 @@ def test_the_carrier_has_what_the_association_uses_of_a_dtls_transport() -> None
     used = {word.split("(")[0].strip() for word in source.split("self.__transport.")[1:]}
     assert used == {"_register_data_receiver", "_unregister_data_receiver", "_send_data"}
     assert issubclass(_Transport, RTCSctpTransport)
+
+
+def test_a_server_that_starts_loads_neither_aiortc_nor_ffmpeg() -> None:
+    """A fifth of a second, and memory: on the way to the first data channel."""
+    program = "import sys, api.serve, media.datachannels; sys.exit(bool({'aiortc', 'av'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
 
 
 def test_the_parser_still_needs_its_guard() -> None:
