@@ -22,7 +22,11 @@ from media.extensions import ExtensionName
 from media.rtp import Packet
 
 FOLDER: Final = Path(__file__).parent / "fixtures" / "captures"
-NAMES: Final = ("vp8_simulcast", "vp9_svc", "av1", "h264", "opus_dtx", "screen")
+CLEAR: Final = ("vp8_simulcast", "vp9_svc", "av1", "h264", "opus_dtx", "screen")
+SEALED: Final = ("sealed_vp8", "sealed_vp9", "sealed_opus")
+NAMES: Final = CLEAR + SEALED
+# What the frames of sealed ones name their key by.
+KEY_ID: Final = 0xC0FFEE
 KEPT: Final = 48
 _KEPT_WHOLE: Final = frozenset({CodecName.AV1, CodecName.H264})
 

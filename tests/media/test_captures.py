@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from media import dependency, rtcp
+from media import dependency, rtcp, sframe
 from media.codecs.names import CodecName
 from media.codecs.opus import parse_opus
 from media.codecs.part import FramePart
@@ -20,12 +20,13 @@ from media.codecs.vp8 import parse_vp8
 from media.codecs.vp9 import parse_vp9
 from media.errors import BadPacket
 from media.extensions import AudioLevel, ContentType, ExtensionName, read_mid, read_rid
-from media.gate import Action, Arrival, Reason, TrackGate
+from media.framecrypto import prefix_length
+from media.gate import Action, Arrival, Judgement, Reason, TrackGate
 from media.rtp import Kind, Packet, kind_of
 from media.sequence import distance
-from tests.media.captures import NAMES, Capture, Sent, load
+from tests.media.captures import KEY_ID, NAMES, SEALED, Capture, Sent, load
 
-VIDEO = ("vp8_simulcast", "vp9_svc", "av1", "h264", "screen")
+VIDEO = ("vp8_simulcast", "vp9_svc", "av1", "h264", "screen", "sealed_vp8", "sealed_vp9")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -80,14 +81,14 @@ def test_a_frame_starts_where_one_has_ended_and_nowhere_else(name: str) -> None:
         assert all(before.ends_frame == after.starts_frame for before, after in pairwise(read))
 
 
-@pytest.mark.parametrize("name", ["vp8_simulcast", "vp9_svc", "screen"])
+@pytest.mark.parametrize("name", ["vp8_simulcast", "vp9_svc", "screen", "sealed_vp8", "sealed_vp9"])
 def test_key_frames_say_the_size_that_the_browser_sent(name: str) -> None:
     capture = load(name)
     sizes = {
         sent.rid: {part.size for part in parts(capture, sent) if part.is_keyframe and part.size}
         for sent in capture.about.sent
     }
-    if name == "vp9_svc":
+    if name.endswith(("vp9", "vp9_svc")):
         assert sizes == {"": {(320, 180)}}  # of its lowest layer
     else:
         assert sizes == {sent.rid: {(sent.width, sent.height)} for sent in capture.about.sent}
@@ -198,21 +199,62 @@ def test_reports_name_the_streams_and_their_clock() -> None:
         assert distance(last.rtp_timestamp, first.rtp_timestamp, 32) == pytest.approx(90_000 * seconds, abs=90)
 
 
-def test_the_gate_lets_nothing_of_a_clear_browser_pass() -> None:
-    for name in ("vp8_simulcast", "vp9_svc", "opus_dtx", "screen"):
-        capture = load(name)
-        gate, reasons = TrackGate((0xC0FFEE, 0xC0FFEF)), Counter[Reason | None]()
-        for packet in capture.media():
-            header = packet.header
-            codec = capture.about.payload_types[header.payload_type]
-            arrival = Arrival(
-                header.ssrc, header.sequence, header.timestamp, codec, packet.payload, part_of(packet, capture)
-            )
-            verdict = gate.judge(arrival)
-            assert verdict.action is not Action.FORWARD
-            reasons[verdict.reason] += 1
-        assert gate.muted
-        assert reasons[Reason.MUTED] > reasons[Reason.CLEAR_FRAME] > 0
+def arrivals(of: Capture) -> list[Arrival]:
+    made = []
+    for packet in of.media():
+        header, codec = packet.header, of.about.payload_types[packet.header.payload_type]
+        part = part_of(packet, of)
+        made.append(Arrival(header.ssrc, header.sequence, header.timestamp, codec, packet.payload, part))
+    return made
+
+
+@pytest.mark.parametrize("name", ["vp8_simulcast", "vp9_svc", "opus_dtx", "screen"])
+def test_the_gate_lets_nothing_of_a_clear_browser_pass(name: str) -> None:
+    gate = TrackGate((KEY_ID,))
+    verdicts = [gate.judge(one) for one in arrivals(load(name))]
+    assert Action.FORWARD not in {one.action for one in verdicts}
+    assert [one.mutes for one in verdicts].count(True) == 1
+    assert gate.muted
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_the_gate_lets_all_of_a_sealing_browser_pass(name: str) -> None:
+    gate = TrackGate((KEY_ID, KEY_ID + 1))
+    assert {gate.judge(one) for one in arrivals(load(name))} == {Judgement(Action.FORWARD)}
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_of_another_key_it_lets_nothing_pass(name: str) -> None:
+    gate = TrackGate((KEY_ID + 1,))
+    verdicts = [gate.judge(one) for one in arrivals(load(name))]
+    assert {one.reason for one in verdicts if one.failed} == {Reason.FOREIGN_KEY}
+    assert Action.FORWARD not in {one.action for one in verdicts}
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_a_network_that_swaps_packets_fails_no_frame(name: str) -> None:
+    gate, dice = TrackGate((KEY_ID,)), random.Random(3)  # noqa: S311
+    given = arrivals(load(name))
+    order = sorted(range(len(given)), key=lambda at: at + dice.choice((0, 0, 0, 3, 12)))
+    waiting: list[Arrival] = []
+    for at in order:
+        verdicts = [(one, gate.judge(one)) for one in (given[at], *waiting)]
+        assert {verdict.action for _, verdict in verdicts} <= {Action.FORWARD, Action.HOLD}
+        waiting = [one for one, verdict in verdicts if verdict.action is Action.HOLD]
+    assert waiting == []
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_every_frame_has_its_header_where_the_gate_looks(name: str) -> None:
+    """One count over all layers, none left out."""
+    starts = [one for one in arrivals(load(name)) if one.part.starts_frame]
+    counters = []
+    for one in starts:
+        at = one.part.frame_at + prefix_length(one.codec, one.payload[one.part.frame_at])
+        header = sframe.parse_header(one.payload, at)
+        assert header.key_id == KEY_ID
+        counters.append(header.counter)
+    assert sorted(counters) == list(range(len(starts)))
 
 
 def twins(data: bytes, dice: random.Random) -> Iterator[bytes]:
