@@ -76,7 +76,7 @@ async def started(
     words = ["ip", "netns", "exec", where.name, "taskset", "-c", str(SERVER_CORE), *command]
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *words, stdout=output, stderr=output, env={**os.environ, **(environment or {})}
+            *words, stdout=output, stderr=output, cwd=log.parent, env={**os.environ, **(environment or {})}
         )
     try:
         async with asyncio.timeout(patience):
