@@ -9,12 +9,13 @@ import pytest
 
 from media import rtp
 from media.codecs.names import CodecName, Kind
-from media.engine import Layer, SourceFormat
+from media.engine import GateRule, Layer, SourceFormat
 from media.extensions import ExtensionName
+from media.framecrypto import SEALED_CODECS
 from media.portable.packet import Incoming, Result
 from media.portable.source import Source
 from tests.media import captures
-from tests.media.captures import NAMES, Capture
+from tests.media.captures import CLEAR, KEY_ID, NAMES, SEALED, Capture
 from tests.media.portable.publishing import Ingress, forwarded, gaps
 
 LOWEST_FIRST = ("q", "h", "f")
@@ -38,12 +39,14 @@ def published(capture: Capture) -> SourceFormat:
 class Played:
     """A capture, given to a source in its own time. ``lost`` do not arrive, by SSRC and sequence number."""
 
-    def __init__(self, name: str, *, lost: frozenset[tuple[int, int]] = frozenset()) -> None:
+    def __init__(
+        self, name: str, *, lost: frozenset[tuple[int, int]] = frozenset(), rule: GateRule | None = None
+    ) -> None:
         self.capture = captures.load(name)
         self.ingress = Ingress()
         self.source: Source = self.ingress.add(published(self.capture))
+        self.source.set_gate(rule)
         self.results: list[Result] = []
-        self.asked = 0
         for now, packet in _packets(self.capture):
             self.ingress.now = now
             if (packet.header.ssrc, packet.header.sequence) not in lost:
@@ -104,6 +107,26 @@ def test_sizes_of_all_layers_are_known_where_the_codec_tells_them(played: Played
     if codec in (CodecName.VP8, CodecName.VP9, CodecName.AV1):
         assert set(known) == {layer.spatial for layer in layers}
         assert max(width or 0 for width, _ in known.values()) == max(one.width for one in played.capture.about.sent)
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_behind_the_gate_all_of_a_sealing_browser_comes_through(name: str) -> None:
+    played = Played(name, rule=GateRule((KEY_ID, KEY_ID + 1)))
+    assert [one.payload for one in played.forwarded] == [bytes(one.payload) for one in played.capture.media()]
+    assert not played.source.is_muted
+    assert set(played.ingress.drops) <= USUAL
+
+
+@pytest.mark.parametrize(
+    ("name", "key_id"), [*((name, KEY_ID) for name in CLEAR), *((name, KEY_ID + 1) for name in SEALED)]
+)
+def test_behind_the_gate_nothing_of_another_comes_through(name: str, key_id: int) -> None:
+    played = Played(name, rule=GateRule((key_id,)))
+    assert not played.forwarded
+    assert len(gaps(played.results)) == len(list(played.capture.media()))
+    known = played.source.stats(0).codec in SEALED_CODECS
+    assert played.source.is_muted == known
+    assert known or played.ingress.drops["gate_codec"] == len(gaps(played.results))
 
 
 def test_what_the_browser_sent_again_replaces_what_was_lost() -> None:
