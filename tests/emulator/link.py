@@ -136,7 +136,6 @@ class Link:
         """Nothing leaves the bottleneck; what travels already arrives. Without a bottleneck everything waits."""
         self._transmit(now)
         self._paused_until = max(self._paused_until, now + seconds)
-        self._free_at = max(self._free_at, self._paused_until)
 
     def push(self, to: int, data: bytes, *, now: float) -> None:
         self._transmit(now)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.emulator.link import HEADERS, PERFECT, Bottleneck, Bursts, Conditions, Link, Step, constant
+from tests.emulator.link import HEADERS, MOST_UNDER_WAY, PERFECT, Bottleneck, Bursts, Conditions, Link, Step, constant
 
 SIZE = 1000
 BITS = 8 * (SIZE + HEADERS)
@@ -122,6 +122,21 @@ def test_after_a_pause_what_waited_comes_at_once() -> None:
     assert list(link.due(2.014)) == []
     assert link.next_at() == pytest.approx(2.015)
     assert [int.from_bytes(data[:4], "big") for _, data in link.due(2.0151)] == [1]
+
+
+def test_a_pause_outlasts_a_change_of_the_link() -> None:
+    link = Link(PERFECT, seed=1, now=0.0)
+    link.pause(2.0, now=0.0)
+    link.change(Conditions(bottleneck=constant(BITS)), now=1.0)
+    link.push(0, packet(0), now=1.0)
+    assert link.next_at() == pytest.approx(3.0)
+
+
+def test_what_is_under_way_has_a_bound() -> None:
+    link = Link(Conditions(delay=1.0), seed=1, now=0.0)
+    for _ in range(MOST_UNDER_WAY + 5):
+        link.push(0, b"", now=0.0)
+    assert link.counts.overflowed == 5
 
 
 def test_what_waits_when_the_link_changes_goes_by_the_new_rate() -> None:
