@@ -15,6 +15,9 @@ from media.rtcp.packets import ReportBlock
 
 # Browsers repeat it every second; three that did not come are a receiver that stopped saying so.
 REMB_HOLDS: Final = 4.0
+# Of a road that is too narrow receivers say 0.85 of what came through, and they say less than before.
+NARROW: Final = 0.8
+_FALLING: Final = 0.97
 HEAVY_LOSS: Final = 0.10
 LIGHT_LOSS: Final = 0.02
 # Under so many packets a fraction says nothing.
@@ -33,11 +36,13 @@ UP_AFTER: Final = 3.0
 class Available:
     """Of one transport. ``sent`` is what goes there now, in bits a second, ``desired`` what all of it would take."""
 
-    __slots__ = ("_by_loss", "_changed_at", "_expected", "_highest", "_lost", "_remb", "_remb_at")
+    __slots__ = ("_by_loss", "_changed_at", "_expected", "_grown_at", "_highest", "_lost", "_remb", "_remb_at", "_said")
 
     def __init__(self) -> None:
         self._remb = 0
         self._remb_at: float | None = None
+        self._grown_at = float("-inf")
+        self._said = float("inf")
         self._by_loss: int | None = None
         self._changed_at = float("-inf")
         self._highest: dict[int, int] = {}
@@ -49,9 +54,23 @@ class Available:
         remb = self._remb if self._remb_at is not None and now - self._remb_at <= REMB_HOLDS else None
         return min((one for one in (remb, self._by_loss) if one is not None), default=None)
 
-    def remb(self, bitrate: int, now: float) -> None:
-        self._remb = bitrate
-        self._remb_at = now
+    def remb(self, bitrate: int, now: float, *, sent: int | None = None, desired: int = 0) -> None:
+        """``sent`` is what goes there of that which it is about. Receivers raise what they say to half again of what
+        comes and no further, and by eight percent a second: whoever is sent little says little, and whoever is sent
+        more at once is slow to say so. Neither is a limit; taken for one, it would hold for ever. Without ``sent`` it
+        always is."""
+        is_falling = bitrate < _FALLING * self._said
+        self._said = bitrate
+        if sent is None or (is_falling and bitrate < NARROW * sent):
+            self._remb, self._remb_at, self._grown_at = bitrate, now, now
+        elif self._remb_at is not None:
+            self._remb_at = now
+            if now - self._grown_at >= _UP_EVERY:
+                self._grown_at = now
+                self._remb = max(bitrate, int(self._remb * _GROWTH) + _GROWTH_AT_LEAST)
+            # Once everything fits there is nothing to limit.
+            if max(bitrate, self._remb) > HEADROOM * max(sent, desired):
+                self._remb_at = None
 
     def heard(self, blocks: Iterable[ReportBlock], *, sent: int, desired: int, now: float) -> None:
         """Of sinks of this transport only: whose blocks they are is remembered as long as they report."""

@@ -20,6 +20,7 @@ class Congestion:
         self.ladder = Ladder({})
         self._survival: Final = Survival()
         self._sent: deque[tuple[float, int]] = deque(maxlen=_LOOKS_KEPT)
+        self._pictures: deque[tuple[float, int]] = deque(maxlen=_LOOKS_KEPT)
         self._limits: Mapping[SinkId, int] = {}
 
     def heard(self, blocks: Iterable[ReportBlock], now: float) -> None:
@@ -28,15 +29,23 @@ class Congestion:
     @property
     def sending(self) -> int:
         """In bits a second, over the last."""
-        if len(self._sent) < 2:
-            return 0
-        (then, before), (now, after) = self._sent[0], self._sent[-1]
-        return int((after - before) * 8 / (now - then))
+        return _rate(self._sent)
+
+    def estimated(self, bitrate: int, now: float) -> None:
+        """What the receiver believes of pictures: browsers say it of nothing else."""
+        self.available.remb(bitrate, now, sent=_rate(self._pictures), desired=self.ladder.desired_bitrate)
 
     def measure(self, sent_bytes: int, now: float) -> None:
         """A few times a second."""
         if not self._sent or now > self._sent[-1][0]:
             self._sent.append((now, sent_bytes))
+
+    def measure_pictures(self, sent_bytes: int, now: float) -> None:
+        """As ``measure``. Less than before where a slot has ended."""
+        if self._pictures and sent_bytes < self._pictures[-1][1]:
+            self._pictures.clear()
+        if not self._pictures or now > self._pictures[-1][0]:
+            self._pictures.append((now, sent_bytes))
 
     def needs_rates(self, now: float) -> bool:
         """Whether ``limits`` could be others than none: the rates it asks for cost more than it does."""
@@ -63,3 +72,11 @@ class Congestion:
             for sink in before.keys() | self._limits.keys()
             if before.get(sink) != self._limits.get(sink)
         }
+
+
+def _rate(sums: Sequence[tuple[float, int]]) -> int:
+    """In bits a second, of sums of bytes over time."""
+    if len(sums) < 2:
+        return 0
+    (then, before), (now, after) = sums[0], sums[-1]
+    return int((after - before) * 8 / (now - then))

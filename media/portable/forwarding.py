@@ -74,6 +74,8 @@ class Forwarding:
         for peer in self._holdings.peers:
             congestion = peer.congestion
             congestion.measure(peer.transport.sent_bytes, now)
+            shown = (outlet.sink for outlet in peer.outlets.values() if outlet.sink.format.kind is Kind.VIDEO)
+            congestion.measure_pictures(sum(sink.stats().bytes for sink in shown), now)
             if not congestion.needs_rates(now):
                 continue
             flowing = {}

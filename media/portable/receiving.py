@@ -119,7 +119,7 @@ class Receiving:
         peer.congestion.heard(ours, now)
 
     def _remb(self, peer: Peer, remb: Remb, now: float) -> None:
-        peer.congestion.available.remb(remb.bitrate, now)
+        peer.congestion.estimated(remb.bitrate, now)
 
     def _nack(self, peer: Peer, nack: Nack, now: float) -> None:
         outlet = peer.outlets.get(nack.media_ssrc)

@@ -406,6 +406,8 @@ class TestLayers:
         stage.engine.assign(sink, camera.source)
         await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(1))
         assert stage.engine.transport_stats()[subscriber.transport].available_bitrate is None
+        # What a receiver believes is a limit where more than that is sent, and that takes a while to be known.
+        await camera.run(120)
         subscriber.peer.send_rtcp([Remb(1, 200_000, (SLOT,))])
         await camera.run_until(lambda: stage.engine.sink_stats()[sink].layer == Layer(0))
         assert stage.engine.transport_stats()[subscriber.transport].available_bitrate == 200_000

@@ -47,6 +47,37 @@ class TestAvailable:
         available.remb(700_000, 11.0)
         assert available.bitrate(11.0) == 700_000
 
+    def test_who_is_sent_little_and_says_little_is_not_limited(self) -> None:
+        """libwebrtc raises its estimate to half again of what comes, and 10 kbit/s."""
+        available = Available()
+        for second in range(20):
+            available.remb(int(1.5 * 7_000) + 10_000, float(second), sent=7_000, desired=1_000_000)
+            assert available.bitrate(float(second)) is None
+
+    def test_who_is_sent_more_at_once_is_not_held_to_what_was_said_before(self) -> None:
+        available = Available()
+        said = 235_000
+        for second in range(20):
+            available.remb(said, float(second), sent=150_000 if second < 3 else 1_700_000, desired=2_000_000)
+            assert available.bitrate(float(second)) is None
+            said = int(said * 1.08)
+
+    def test_a_narrow_road_limits_and_what_it_takes_is_found_out_again_step_by_step(self) -> None:
+        available = Available()
+        available.remb(1_600_000, 0.0, sent=1_200_000, desired=1_500_000)
+        assert available.bitrate(0.0) is None
+        available.remb(425_000, 1.0, sent=1_200_000, desired=1_500_000)
+        assert available.bitrate(1.0) == 425_000
+        seen = []
+        for second in range(2, 40):
+            available.remb(430_000, float(second), sent=350_000, desired=1_500_000)
+            seen.append(available.bitrate(float(second)))
+        assert seen[0] == 460_000
+        known = [one for one in seen if one is not None]
+        assert known == sorted(known)
+        assert seen[-1] is None
+        assert len(known) > 10
+
     def test_heavy_loss_takes_half_of_itself_off(self) -> None:
         assert Reported().heard(0.25, at=1.0) == 875_000
 
