@@ -199,7 +199,7 @@ class Source:
             stream.is_broken = True
             results.append(Gap(stream.index, number))
             return
-        if not packet.payload:
+        if not packet.payload or number < stream.floor:
             results.append(Gap(stream.index, number))
             return
         codec = self._codecs.get(packet.header.payload_type)
@@ -298,6 +298,7 @@ class Source:
         self._gating = None if rule is None else Gating(rule, self._drops)
         for stream in self._streams:
             stream.cache.clear()
+            stream.cut()
             stream.is_broken = stream.numbers.highest >= 0
 
     @property
@@ -306,6 +307,10 @@ class Source:
         return self._is_muted or (self._gating is not None and self._gating.muted)
 
     def mute(self, *, muted: bool) -> None:
+        """What is sent meanwhile is not forwarded afterwards either."""
+        if self._is_muted and not muted:
+            for stream in self._streams:
+                stream.cut()
         self._is_muted = muted
 
     def wish_keyframe(self, now: float, spatial: int | None = None) -> None:

@@ -82,13 +82,15 @@ class Numbers:
 
 class Stream:
     """What its source keeps of one stream. ``starts_anew``: its next packet begins another timeline. ``suspect``: one
-    that might, and when it came. ``is_broken``: something was withheld, so that what follows is no continuation."""
+    that might, and when it came. ``is_broken``: something was withheld, so that what follows is no continuation; below
+    ``floor`` nothing is forwarded any more."""
 
     __slots__ = (
         "bound_at",
         "cache",
         "clock",
         "clock_rate",
+        "floor",
         "index",
         "is_broken",
         "keyframes",
@@ -117,6 +119,7 @@ class Stream:
         self.starts_anew = False
         self.suspect: tuple[Packet, float] | None = None
         self.is_broken = False
+        self.floor = 0
         # Without those that only came late; what was repaired was lost all the same.
         self.lost = 0
 
@@ -139,6 +142,11 @@ class Stream:
         self.nacks.clear()
         self.clock = None
         return self.numbers.begin(sequence)
+
+    def cut(self) -> None:
+        """What was sent until now is not wanted, even if it comes later."""
+        self.floor = self.numbers.highest + 1
+        self.nacks.clear()
 
     def sender_report(self, ntp: int, rtp_timestamp: int, now: float) -> None:
         self.clock = SenderClock(ntp, rtp_timestamp, now)

@@ -465,6 +465,19 @@ class TestMuting:
         assert kinds(ingress.receive(late)) == ["Gap"]
         assert kinds(ingress.receive(*sender.delta())) == ["Break", "Incoming", "Incoming", "Incoming"]
 
+    def test_what_was_sent_meanwhile_is_not_asked_for_and_not_forwarded_afterwards(self) -> None:
+        ingress = Ingress()
+        source = camera(ingress)
+        sender = Sender()
+        ingress.receive(*sender.key_frame())
+        source.mute(muted=True)
+        first, lost, last = sender.delta()
+        ingress.receive(first, last)
+        source.mute(muted=False)
+        assert len(forwarded(ingress.receive(*sender.key_frame()))) == 3
+        assert source.requests(ingress.now + HOLDOFF, None, OURS) == []
+        assert kinds(ingress.receive(repair_of(lost, REPAIR, 1))) == ["Gap"]
+
     def test_its_publisher_is_asked_for_nothing_meanwhile(self) -> None:
         ingress = Ingress()
         source = camera(ingress)

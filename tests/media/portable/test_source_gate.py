@@ -279,6 +279,23 @@ class TestRules:
         assert kept(source, results) == []
         assert len(refusals(results)) == 2
 
+    def test_what_was_sent_clear_before_the_rule_and_comes_late_is_no_failure(self) -> None:
+        ingress, encryptor, sender = Ingress(), FrameEncryptor(key()), Sender(pieces=1)
+        source = ingress.add(video())
+        late = [sender.delta()[0] for _ in range(4)]
+        ingress.receive(*sender.key_frame())
+        source.set_gate(RULE)
+        assert kinds(ingress.receive(*late)) == ["Gap"] * 4
+        assert kinds(ingress.receive(*sender.frame(encryptor.seal(KEY_FRAME, VP8)))) == ["Break", "Incoming"]
+
+    def test_what_was_sent_sealed_is_not_forwarded_once_there_is_no_rule(self) -> None:
+        ingress, encryptor, sender = Ingress(), FrameEncryptor(key()), sound()
+        source = gated(ingress, codec=OPUS)
+        (late,) = sender.frame(encryptor.seal(SOUND, OPUS))
+        ingress.receive(*sender.frame(encryptor.seal(SOUND, OPUS)))
+        source.set_gate(None)
+        assert kinds(ingress.receive(*sender.frame(SOUND), late)) == ["Break", "Incoming", "Gap"]
+
     def test_a_rule_anew_ends_the_muting_and_the_stream_breaks(self) -> None:
         ingress, encryptor, sender = Ingress(), FrameEncryptor(key()), Sender(pieces=1)
         source = gated(ingress)
