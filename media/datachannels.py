@@ -132,11 +132,6 @@ class DataChannels:
             self.drops["data_unread"] += self._waiting[label].add(text, size)
             self._feed(label)
 
-    def is_open(self, *, reliable: bool) -> bool:
-        """Whether ``send`` would reach the peer: it has made that channel."""
-        channel = self._channels.get(RELIABLE if reliable else LOSSY)
-        return channel is not None and channel.readyState == "open"
-
     async def close(self) -> None:
         """May be called again, and before ``open``. Before the endpoint is closed, so that the peer hears of it."""
         self._end()

@@ -14,10 +14,12 @@ from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
     RTCPeerConnection,
+    RTCRtpCodecParameters,
     RTCRtpReceiver,
     RTCRtpSender,
 )
 from aiortc.codecs.vpx import Vp8Encoder, vp8_depayload
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpreceiver import decoder_worker
 from av import AudioFrame, VideoFrame
 
@@ -180,3 +182,61 @@ def test_what_aiortc_hides_is_where_we_look_for_it() -> None:
     assert "if self.__decoder_error.is_set():" in receiver
     assert "codec, encoded_frame = task" in inspect.getsource(decoder_worker)
     assert inspect.getsource(Vp8Encoder).count("self._packetize(") == 2
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[RTCRtpReceiver]:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    yield connection.addTransceiver("video", direction="recvonly").receiver
+    await connection.close()
+
+
+async def test_nothing_is_decoded_before_a_key_frame_which_is_asked_for(receiver: RTCRtpReceiver) -> None:
+    track = Track("t1", "c1", "p1", Kind.VIDEO, Source.CAMERA, muted=False, encrypted=False)
+    reception = Reception({track.id: track}, lambda: None)
+    reception.open_slot("0", receiver, Kind.VIDEO)
+    reception.assign(SlotChange("0", track.id, "wanted"))
+    to_decoder = receiver._RTCRtpReceiver__decoder_queue  # type: ignore[attr-defined]
+    asked = receiver._RTCRtpReceiver__decoder_error  # type: ignore[attr-defined]
+    vp8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
+    to_decoder.put((vp8, JitterFrame(b"\x01delta", 0)))
+    assert not asked.is_set(), "nobody looks"
+    with_subscriber = reception.frames(track)
+    to_decoder.put((vp8, JitterFrame(b"\x01delta", 3_000)))
+    assert asked.is_set()
+    assert to_decoder.empty()
+    to_decoder.put((vp8, JitterFrame(b"\x00key frame", 6_000)))
+    to_decoder.put((vp8, JitterFrame(b"\x01delta", 9_000)))
+    assert [to_decoder.get()[1].timestamp for _ in range(2)] == [6_000, 9_000]
+    with_subscriber.close()
+    to_decoder.put((vp8, JitterFrame(b"\x01delta", 12_000)))
+    assert to_decoder.empty()
+    assert reception.drops == {"awaits_keyframe": 1}
+    await reception.close()
+
+
+async def test_of_a_slot_that_shows_another_track_decoding_begins_anew(receiver: RTCRtpReceiver) -> None:
+    tracks = {
+        number: Track(number, number, "p1", Kind.VIDEO, Source.CAMERA, muted=False, encrypted=False)
+        for number in ("t1", "t2")
+    }
+    reception = Reception(tracks, lambda: None)
+    reception.open_slot("0", receiver, Kind.VIDEO)
+    streams = [reception.encoded_frames(tracks["t1"]), reception.encoded_frames(tracks["t2"])]
+    decoded = [reception.frames(track) for track in tracks.values()]
+    to_decoder = receiver._RTCRtpReceiver__decoder_queue  # type: ignore[attr-defined]
+    vp8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
+    for number, shown in enumerate(("t1", "t2")):
+        reception.assign(SlotChange("0", shown, "wanted"))
+        to_decoder.put((vp8, JitterFrame(b"\x01delta", 10 * number)))
+        to_decoder.put((vp8, JitterFrame(b"\x00key frame", 10 * number + 1)))
+    reception.assign(SlotChange("0", None, "gone"))
+    to_decoder.put((vp8, JitterFrame(b"\x01delta", 30)))
+    assert [to_decoder.get()[1].timestamp for _ in range(to_decoder.qsize())] == [1, 11]
+    for stream in streams:
+        stream.end()
+    for unread in decoded:
+        unread.close()
+    assert [[frame.timestamp async for frame in stream] for stream in streams] == [[0, 1], [10, 11]]
+    assert reception.drops == {"awaits_keyframe": 2, "unknown_track": 1}
+    await reception.close()
