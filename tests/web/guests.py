@@ -16,14 +16,14 @@ PATIENCE: Final = 30.0
 # In place of the devices alone: the page asks for them as ever. Small and slow, for several browsers share two cores.
 DEVICES: Final = """([colour, frequency]) => {
     const camera = () => {
-        const canvas = Object.assign(document.createElement('canvas'), {width: 480, height: 270});
+        const canvas = Object.assign(document.createElement('canvas'), {width: 960, height: 540});
         const context = canvas.getContext('2d');
         let step = 0;
         const draw = () => {
             context.fillStyle = colour;
-            context.fillRect(0, 0, 480, 270);
+            context.fillRect(0, 0, 960, 540);
             context.fillStyle = '#fff';
-            context.fillRect((step++ * 9) % 480, 230, 20, 20);
+            context.fillRect((step++ * 18) % 960, 460, 40, 40);
         };
         draw();
         setInterval(draw, 66);
@@ -50,6 +50,14 @@ DEVICES: Final = """([colour, frequency]) => {
     const devices = navigator.mediaDevices;
     devices.getUserMedia = async (wanted) => new MediaStream(wanted.video ? camera() : await microphone());
     devices.getDisplayMedia = async () => new MediaStream(screen());
+    // So that a test can pull the cable of one.
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+        constructor(...words) {
+            super(...words);
+            window.sockets.push(this);
+        }
+    };
 }"""
 
 PIXEL: Final = """(video) => {
@@ -145,13 +153,49 @@ class Guest:
 
         await until(goes_on, f"the picture of {of.name} goes on for {self.look.name}")
 
-    async def hears(self, of: Look) -> None:
-        async def is_heard() -> bool:
-            sounds = await self.page.locator("audio[data-track]").all()
-            tones = [await sound.evaluate(TONE) for sound in sounds]
-            return any(abs(frequency - of.frequency) < 30 and level > -50 for frequency, level in tones)
+    async def state(self, of: Look, wanted: str, source: str = "camera") -> None:
+        async def is_so() -> bool:
+            tile = self.tile(of, source)
+            return await tile.count() == 1 and await tile.get_attribute("data-state") == wanted
 
-        await until(is_heard, f"{self.look.name} hears the tone of {of.name}")
+        await until(is_so, f"the picture of {of.name} is {wanted} for {self.look.name}")
+
+    async def is_heard(self, of: Look) -> bool:
+        sounds = await self.page.locator("audio[data-mid]").all()
+        tones = [await sound.evaluate(TONE) for sound in sounds]
+        return any(abs(frequency - of.frequency) < 30 and level > -50 for frequency, level in tones)
+
+    async def hears(self, of: Look) -> None:
+        await until(lambda: self.is_heard(of), f"{self.look.name} hears the tone of {of.name}")
+
+    async def hears_nothing(self) -> None:
+        async def is_silent() -> bool:
+            return not any([await self.is_heard(one) for one in (ADA, BEN, EVE)])
+
+        await until(is_silent, f"{self.look.name} hears nobody")
+
+    async def press(self, control: str) -> None:
+        await self.page.click(f"[data-control={control}]")
+
+    async def says(self, text: str) -> None:
+        if not await self.page.is_visible(".chat"):
+            await self.press("chat")
+        await self.page.fill(".chat textarea", text)
+        await self.page.keyboard.press("Enter")
+
+    async def reads(self, text: str) -> None:
+        await until(lambda: self.said(text), f"{self.look.name} reads {text!r}")
+
+    async def said(self, text: str) -> bool:
+        return text in await self.page.locator(".messages .said").all_text_contents()
+
+    async def problem(self) -> str:
+        shown = self.page.locator("[data-screen=problem]")
+        await shown.wait_for(timeout=1000 * PATIENCE)
+        return await shown.get_attribute("data-code") or ""
+
+    async def loses_the_socket(self) -> None:
+        await self.page.evaluate("window.sockets.at(-1).close()")
 
 
 async def guest(launched: Browser, link: str, look: Look) -> Guest:

@@ -5,8 +5,8 @@ import type { E2ee, Joined, Notice, Reply, Requests, RequestType } from "./messa
 const FIRST_FRAME_MS = 10_000;
 const ANSWER_MS = 15_000;
 const BACK_OFF_MS = { first: 300, most: 8_000 };
-/** `ended` came with a reason; or the server says that trying again changes nothing. */
-const FINAL_CODES: ReadonlySet<number> = new Set([1000, 4400, 4403]);
+/** The server says that trying again changes nothing. What ends in the ordinary way was announced by `ended`. */
+const FINAL_CODES: ReadonlySet<number> = new Set([4400, 4403]);
 /** What the server says of somebody who will not be let in later either. */
 const FINAL_REFUSALS: ReadonlySet<string> = new Set([
   "token_expired",
