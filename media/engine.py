@@ -250,7 +250,8 @@ class TransportStats:
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A packet of a source as it would be forwarded: repaired, in the publisher's numbering, after the gate."""
+    """A packet of a source as it would be forwarded: repaired, in the publisher's numbering, after the gate.
+    ``sequence`` is counted on beyond 16 bits, and each encoding of a simulcast has numbers of its own."""
 
     layer: Layer
     codec: CodecName
