@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from sfu.member import Member
-from sfu.notices import Admitted, Ended, Ending, Notice
+from sfu.notices import Ended, Ending, Notice
 from signaling.faults import CloseCode
 from signaling.outbox import Record
 from signaling.telling import Scribe
@@ -37,7 +37,6 @@ class Conversation:
         self.room = room
         self.identity = identity
         self.resume_token: Final = secrets.token_urlsafe(24)
-        self.waiting = False
         self.over = False
         self._scribe = scribe
         self._conversations = conversations
@@ -48,8 +47,6 @@ class Conversation:
     def tell(self, notice: Notice) -> None:
         if self.over:
             return
-        if isinstance(notice, Admitted):
-            self.waiting = False
         frame = self._record.add(notice.type, self._scribe.written(notice, self.resume_token))
         if self._line is not None:
             self._line.send(frame)
@@ -59,7 +56,6 @@ class Conversation:
     def begin(self, member: Member, line: Line) -> None:
         """Somebody came in. From now on it can be resumed."""
         self._member, self._line = member, line
-        self.waiting = member.joined is None
         self._conversations.keep(self)
 
     @property

@@ -140,10 +140,10 @@ class Exchange:
 
     def _act(self, kind: str, number: str | None, request: Request) -> None:
         act = REQUESTS[kind].act
-        conversation = self._participating()
-        if act is None or conversation.waiting:
-            raise refused("not_joined", "Nobody has let you in yet.")
-        done = act(conversation.member, request)
+        member = self._participating().member
+        if act is None:
+            raise LookupError(f"{kind} is for nobody to answer")
+        done = act(member, request)
         if isinstance(done, Awaitable):
             task = asyncio.create_task(self._finish(done, number), name=f"{kind} of a participant")
             self._running.add(task)

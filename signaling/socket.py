@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, Literal
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -56,7 +57,6 @@ class SocketLine:
         self._socket = socket
         self._outbox = Outbox()
         self._something = asyncio.Event()
-        self._writing: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
         self.ending: tuple[CloseCode, str] | None = None
 
@@ -73,8 +73,6 @@ class SocketLine:
             return
         self._outbox.drop()
         self.end(CloseCode.TOO_SLOW, "too_slow")
-        if self._writing is not None:
-            self._writing.cancel()  # it waits for the client to read
 
     def end(self, code: CloseCode, reason: str) -> None:
         if self.ending is None:
@@ -83,37 +81,25 @@ class SocketLine:
             self._cut = asyncio.get_running_loop().call_later(2 * CLOSE_SECONDS, self._socket.cut)
 
     async def write(self) -> None:
-        """Until the line has ended and everything is out, or the client is gone."""
-        self._writing = asyncio.current_task()
-        try:
-            await self._write_all()
-        except asyncio.CancelledError:
-            if self._writing is None or self.ending is None or self.ending[0] is not CloseCode.TOO_SLOW:
-                raise
-            self._writing.uncancel()
-        except ConnectionError:
-            pass
-        finally:
-            self._writing = None
-        if self.ending is not None:
-            code, reason = self.ending
-            await self._socket.close(code=code, message=reason.encode())
+        """Until the line has ended and everything is out, or the client is gone. One that does not read holds this up;
+        it is cut in time."""
+        with suppress(ConnectionError):
+            while True:
+                frame = self._outbox.take()
+                if frame is not None:
+                    await self._socket.send_frame(frame, WSMsgType.TEXT)
+                elif self.ending is None:
+                    self._something.clear()
+                    await self._something.wait()
+                else:
+                    code, reason = self.ending
+                    await self._socket.close(code=code, message=reason.encode())
+                    return
 
     def closed(self) -> None:
         """The socket is no more."""
         if self._cut is not None:
             self._cut.cancel()
-
-    async def _write_all(self) -> None:
-        while True:
-            frame = self._outbox.take()
-            if frame is not None:
-                await self._socket.send_frame(frame, WSMsgType.TEXT)
-            elif self.ending is not None:
-                return
-            else:
-                self._something.clear()
-                await self._something.wait()
 
 
 async def attend(socket: RoomSocket, line: SocketLine, exchange: Exchange) -> None:

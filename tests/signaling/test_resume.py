@@ -17,6 +17,7 @@ import pytest
 
 from identity.roomtokens import SIGNALING
 from sfu.notices import Data, Notice, Reaction
+from sfu.watching import LOOK_EVERY
 from signaling.outbox import MOST_KEPT
 from tests.signaling.clients import CLIENT, PATIENCE, Socket, Visit, eventually, old_token, token, visit
 from tests.worlds import world
@@ -60,6 +61,7 @@ async def test_what_was_said_meanwhile_is_said_again_and_numbers_go_on(there: Vi
             await bob.reply("data", {"payload": base64.b64encode(bytes([number])).decode()})
         async with there.socket(token(there.here, there.room.id)) as again:
             assert await again.reply("resume", {"resume_token": joined["resume_token"], "after": 0}) == {}
+            assert again.heard == []
             assert [(await again.hears("data"))["seq"] for _ in range(4)] == [1, 2, 3, 4]
             await bob.reply("reaction", {"emoji": "x"})
             assert (await again.hears("reaction"))["seq"] == 5
@@ -138,6 +140,15 @@ async def test_who_stays_away_for_too_long_is_gone(there: Visit, monkeypatch: py
         async with there.socket(token(there.here, there.room.id)) as late:
             resume = {"resume_token": joined["resume_token"], "after": 0}
             assert await late.refusal("resume", resume) == "resume_failed"
+
+
+async def test_who_came_back_in_time_stays(there: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = await lost(there)
+    async with there.socket(token(there.here, there.room.id)) as again:
+        await again.reply("resume", {"resume_token": joined["resume_token"], "after": 0})
+        monkeypatch.setattr("sfu.participants.GONE_AFTER", 0.0)
+        await asyncio.sleep(5 * LOOK_EVERY)
+        assert await again.reply("raise_hand", {"raised": True}) == {}
 
 
 # --- who does not read ---------------------------------------------------------------------------------------

@@ -91,7 +91,8 @@ async def test_in_a_waiting_room_one_waits_and_may_do_nothing_until_somebody_let
     async with there.joined("mod", MODERATOR) as (_, moderating), there.joined("ada") as (ada, answer):
         assert set(answer) == {"waiting", "resume_token"}
         assert answer["waiting"] is True
-        assert await ada.refusal("raise_hand", {"raised": True}) == "not_joined"
+        for kind in sorted(set(RIGHT) - {"leave", "negotiate"}):
+            assert await ada.refusal(kind, RIGHT[kind]) == "not_joined", kind
         meeting = here.started.calls.live.find(there.room.id)
         assert meeting is not None
         [waiting] = meeting.waiting
