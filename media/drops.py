@@ -92,6 +92,7 @@ NOTABLE: Final[Mapping[str, str]] = {
     "srtp_long": "a packet with no room for its trailer",
     "srtp_malformed": "media that is no SRTP",
     "srtp_no_keys": "media of a transport without keys",
+    "srtp_ssrcs_full": "media under more SSRCs than a peer may have",
     "ssrc_taken": "an SSRC in a description that another source has",
     "ssrc_too_soon": "another SSRC for a stream that had a new one just now",
     "ssrc_unknown": "media that says of no stream that it is its",
@@ -99,6 +100,7 @@ NOTABLE: Final[Mapping[str, str]] = {
     "tcp_address_full": "more connections than one address may have",
     "tcp_connections_full": "more connections than the engine may have",
     "tcp_frame_long": "a connection that sends no frames of ours",
+    "tcp_frame_short": "a connection that sends frames too short for anything",
     "tcp_stranger": "a connection that was nobody's for ten seconds",
 }
 

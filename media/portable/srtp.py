@@ -20,6 +20,9 @@ from media.errors import BadPacket
 
 # RFC 3711 section 3.3.2 has 64 at least; a burst of a second's repairs is older than that.
 REPLAY_WINDOW: Final = 1024
+# libsrtp keeps something for each SSRC that ever came, some hundred bytes, and forgets none. A camera with all its
+# encodings and their repairs has six; whoever has so many is not a browser.
+MOST_SSRCS: Final = 1024
 # Our datagrams are smaller; the rest is room for libsrtp's trailer of 16 + 128 bytes, and 4 in RTCP.
 LONGEST: Final = 2048 - 160
 
@@ -60,20 +63,30 @@ class Srtp:
     """Both directions of a transport. What it returns is a view of one shared buffer, good until the next call of any
     of them. Raises BadPacket ``srtp_...`` for what cannot be read or sent."""
 
-    __slots__ = ("_in", "_out", "_receiving", "_sending")
+    __slots__ = ("_in", "_out", "_receiving", "_sending", "_ssrcs")
 
     def __init__(self, keys: SrtpKeys) -> None:
         self._receiving = _session(keys.profile, keys.receive, Policy.SSRC_ANY_INBOUND)
         self._sending = _session(keys.profile, keys.send, Policy.SSRC_ANY_OUTBOUND)
+        self._ssrcs: set[bytes] = set()
         # The sessions own what these point to.
         self._in: Any = self._receiving._srtp[0]  # noqa: SLF001
         self._out: Any = self._sending._srtp[0]  # noqa: SLF001
 
     def unprotect(self, datagram: bytes | memoryview) -> memoryview:
-        return _worked(lib.srtp_unprotect, self._in, datagram)
+        return self._opened(lib.srtp_unprotect, datagram, bytes(datagram[8:12]))
 
     def unprotect_rtcp(self, datagram: bytes | memoryview) -> memoryview:
-        return _worked(lib.srtp_unprotect_rtcp, self._in, datagram)
+        return self._opened(lib.srtp_unprotect_rtcp, datagram, bytes(datagram[4:8]))
+
+    def _opened(self, work: Callable[[Any, Any, Any], int], datagram: bytes | memoryview, ssrc: bytes) -> memoryview:
+        if ssrc in self._ssrcs:
+            return _worked(work, self._in, datagram)
+        if len(self._ssrcs) >= MOST_SSRCS:
+            raise BadPacket("srtp_ssrcs_full")
+        opened = _worked(work, self._in, datagram)
+        self._ssrcs.add(ssrc)
+        return opened
 
     def protect(self, packet: bytes | memoryview) -> memoryview:
         length = len(packet)

@@ -22,6 +22,8 @@ from media.portable.sockets import Receive
 
 # Two seconds of 1 Mbit/s; whoever is further behind wants newer pictures, not older ones.
 MOST_WAITING_BYTES: Final = 256 * 1024
+# Of RTP, which has the shortest header of all.
+SHORTEST: Final = 12
 CLOSING_TIME: Final = 5.0
 
 
@@ -145,6 +147,11 @@ class TcpConnection(asyncio.Protocol):
             return
         now = self._port.clock.monotonic()
         for frame in frames:
+            if len(frame) < SHORTEST:
+                # A read of one-byte frames would keep us busy for a quarter of a second.
+                self._port.drops["tcp_frame_short"] += 1
+                self.abort()
+                break
             self._port.receive(memoryview(frame), self.path, now, now)
         self._port.received()
 

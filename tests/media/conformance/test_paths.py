@@ -26,8 +26,8 @@ from tests.media.peers import Peer, TcpWire, UdpWire
 
 T = TypeVar("T")
 
-HELLO = b"\x16\xfe\xfdhello"
-ANSWER = b"\x16\xfe\xfdanswer"
+HELLO = b"\x16\xfe\xfdhello, server"
+ANSWER = b"\x16\xfe\xfdhello, client"
 
 
 def every_use_of(stage: Stage, transport: TransportId) -> list[Callable[[], object]]:

@@ -9,7 +9,7 @@ from pylibsrtp._binding import ffi, lib  # type: ignore[import-not-found]  # a c
 
 from media.engine import SrtpKeys, SrtpProfile
 from media.errors import BadPacket
-from media.portable.srtp import LONGEST, Srtp
+from media.portable.srtp import LONGEST, MOST_SSRCS, Srtp
 from media.rtcp import PictureLoss, build
 from media.rtp import Header
 from media.rtp import build as build_rtp
@@ -18,6 +18,10 @@ from tests.media import peers
 
 def packet(sequence: int, payload: bytes = b"sound") -> bytes:
     return build_rtp(Header(payload_type=111, sequence=sequence & 0xFFFF, timestamp=sequence * 960, ssrc=7), payload)
+
+
+def forged(datagram: bytes) -> bytes:
+    return datagram[:-1] + bytes((datagram[-1] ^ 1,))
 
 
 @pytest.mark.parametrize("profile", SrtpProfile)
@@ -39,10 +43,8 @@ def test_a_packet_that_came_already_is_a_replay_and_a_changed_one_is_not_authent
     ours.unprotect(first)
     with pytest.raises(BadPacket, match="srtp_replay"):
         ours.unprotect(first)
-    second = bytearray(peer.protect(packet(2)))
-    second[20] ^= 1
     with pytest.raises(BadPacket, match="srtp_auth"):
-        ours.unprotect(bytes(second))
+        ours.unprotect(forged(peer.protect(packet(2))))
     with pytest.raises(BadPacket, match="srtp_malformed"):
         ours.unprotect(b"\x80\x60\x00")
 
@@ -71,6 +73,25 @@ def test_what_is_longer_than_our_buffer_is_refused_before_it_is_touched() -> Non
     with pytest.raises(BadPacket, match="srtp_long"):
         ours.unprotect(bytes(LONGEST + 1))
     assert len(ours.protect(packet(1, bytes(LONGEST - 12)))) > LONGEST
+
+
+def test_new_ssrcs_are_taken_up_to_a_bound_and_forged_ones_do_not_count() -> None:
+    peer = peers.Srtp()
+    ours = Srtp(peer.engine_keys)
+
+    def of(ssrc: int, sequence: int = 1) -> bytes:
+        return peer.protect(build_rtp(Header(payload_type=96, sequence=sequence, timestamp=0, ssrc=ssrc), b"picture"))
+
+    for ssrc in range(2 * MOST_SSRCS):
+        with pytest.raises(BadPacket, match="srtp_auth"):
+            ours.unprotect(forged(of(ssrc)))
+    for ssrc in range(MOST_SSRCS):
+        ours.unprotect(of(ssrc, 2))
+    with pytest.raises(BadPacket, match="srtp_ssrcs_full"):
+        ours.unprotect(of(MOST_SSRCS))
+    with pytest.raises(BadPacket, match="srtp_ssrcs_full"):
+        ours.unprotect_rtcp(peer.protect_rtcp(build((PictureLoss(MOST_SSRCS, 1),))))
+    ours.unprotect(of(0, 3))
 
 
 def test_keys_of_another_length_are_refused() -> None:

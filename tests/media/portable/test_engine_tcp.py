@@ -19,6 +19,7 @@ from media.portable.tcp import MOST_WAITING_BYTES, TcpLimits, TcpPort
 from tests.media.peers import TcpWire
 
 PATIENCE = 5.0
+HELLO, ONE, TWO = (word.ljust(20, b".") for word in (b"hello", b"one", b"two"))
 
 
 @dataclass
@@ -74,12 +75,12 @@ async def opened(limits: TcpLimits | None = None) -> AsyncIterator[Port]:
 async def test_datagrams_come_one_by_one_however_the_stream_is_cut() -> None:
     async with opened() as port:
         (wire,) = await port.connected(1)
-        stream = framed(b"one") + framed(b"two")
+        stream = framed(ONE) + framed(TWO)
         for at in range(0, len(stream), 3):
             wire.send_unframed(stream[at : at + 3])
             await asyncio.sleep(0.01)
         await until(lambda: len(port.received) == 2)
-        assert [data for data, _ in port.received] == [b"one", b"two"]
+        assert [data for data, _ in port.received] == [ONE, TWO]
         assert {path.local for _, path in port.received} == {5}
         assert {path.host for _, path in port.received} == {"127.0.0.1"}
 
@@ -87,7 +88,7 @@ async def test_datagrams_come_one_by_one_however_the_stream_is_cut() -> None:
 async def test_each_connection_is_a_path_of_its_own_and_answers_go_back_by_it() -> None:
     async with opened() as port:
         for wire in await port.connected(2):
-            wire.send(b"hello")
+            wire.send(HELLO)
         await until(lambda: len(port.received) == 2)
         paths = {path for _, path in port.received}
         assert len({path.local for path in paths}) == 2
@@ -118,7 +119,7 @@ async def test_one_address_holds_so_many_connections_and_the_port_so_many_in_all
 async def test_whoever_has_not_passed_ice_in_time_is_cut_and_others_stay() -> None:
     async with opened() as port:
         known, stranger = await port.connected(2)
-        known.send(b"hello")
+        known.send(HELLO)
         await until(lambda: port.received)
         known_path = port.received[0][1]
         now = time.monotonic()
@@ -142,10 +143,20 @@ async def test_a_frame_that_no_datagram_has_ends_the_connection() -> None:
         assert port.drops == {"tcp_frame_long": 1}
 
 
+async def test_frames_too_short_for_anything_end_the_connection_at_the_first_of_them() -> None:
+    async with opened() as port:
+        (wire,) = await port.connected(1)
+        wire.send(HELLO)
+        wire.send_unframed(framed(b"x") * 50_000)
+        await until(lambda: wire.is_closed)
+        assert [data for data, _ in port.received] == [HELLO]
+        assert port.drops == {"tcp_frame_short": 1}
+
+
 async def test_a_reader_that_stands_still_costs_a_bounded_buffer_and_then_its_newest_packets() -> None:
     async with opened() as port:
         (wire,) = await port.connected(1)
-        wire.send(b"hello")
+        wire.send(HELLO)
         await until(lambda: port.received)
         connection = port.port.at(port.received[0][1].local)
         assert connection is not None
@@ -164,7 +175,7 @@ async def test_a_reader_that_stands_still_costs_a_bounded_buffer_and_then_its_ne
 async def test_what_is_for_a_connection_that_has_gone_is_counted() -> None:
     async with opened() as port:
         (wire,) = await port.connected(1)
-        wire.send(b"hello")
+        wire.send(HELLO)
         await until(lambda: port.received)
         path = port.received[0][1]
         connection = port.port.at(path.local)
