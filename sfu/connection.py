@@ -141,6 +141,12 @@ class Connection:
     def sink(self, mid: str) -> SinkId:
         return self._opened[mid].sink
 
+    def is_given_up(self, offer: Offer) -> bool:
+        """Nobody is at the other end, and the client comes with another certificate: its goodbye was lost."""
+        if self._offer is None or self.has_consent or not self.was_connected:
+            return False
+        return offer.transport.fingerprints != self._offer.transport.fingerprints
+
     def negotiate(
         self, offer: Offer, mode: Mode, admission: Admission, publish: Sequence[Publication], receive: Receive
     ) -> Outcome:

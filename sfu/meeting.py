@@ -6,6 +6,7 @@ Whoever is hidden is told everything and nobody is told of them. Of tracks only 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -66,7 +67,8 @@ class Meeting:
         """Nothing is told to whoever joins. They wait where the room has a waiting room, unless they moderate it."""
         older = [one for one in self._everybody() if one.admission.identity == admission.identity]
         counted = sum(not one.is_hidden for one in self._everybody() if one not in older)
-        require_place(self.room.plan, 0 if admission.grants.hidden else counted, self._node.load, self._node.bounds)
+        load = replace(self._node.load, participants=self._node.load.participants - len(older))
+        require_place(self.room.plan, 0 if admission.grants.hidden else counted, load, self._node.bounds)
         for one in older:
             self.depart(one, Departure.REPLACED, Ending.REPLACED)
         participant = Participant(
@@ -113,7 +115,7 @@ class Meeting:
             room=notices.Room(self.room.id, plan.name, plan.mode, plan.metadata, plan.max_participants),
             participants=tuple(one.view() for one in others),
             tracks=tuple(tracks) if self.may_hear(participant) else (),
-            speakers=self.floor.told,
+            speakers=tuple(one for one in self.floor.told if one.participant in self.participants),
             limits=_LIMITS,
         )
 
@@ -149,14 +151,15 @@ class Meeting:
     ) -> Negotiated:
         """Raises BadOffer and refusals, and has then changed nothing."""
         connection = participant.connection
-        if connection is None:
+        if connection is None or connection.is_given_up(offer):
             rule = GateRule(key_ids(participant.admission)) if self.mode is Mode.SECURE else None
             connection = Connection(
                 self._node, rule, on_lost=partial(self._lost_connection, participant), on_text=participant.on_text
             )
         outcome = connection.negotiate(offer, self.mode, participant.admission, publish, receive)
         if participant.connection is not connection:
-            participant.connection, participant.connection_lost, participant.seat = connection, None, Seat()
+            self._drop_connection(participant)
+            participant.connection, participant.connection_lost = connection, None
         self._take(participant, connection, outcome)
         ids = {track.announced.cid: track.id for track in participant.tracks.values()}
         return Negotiated(outcome.sdp, tuple(Published(one.cid, ids[one.cid]) for one in publish), outcome.slots)

@@ -214,6 +214,7 @@ async def test_a_room_takes_as_many_as_its_plan_says_and_a_node_as_its_bounds(st
     with pytest.raises(SecureConnectError) as overloaded:
         stage.join(other, "dan")
     assert overloaded.value.code == "node_overloaded"
+    stage.join(other, "eve")
     assert stage.rooms.find(stage.room().id) is None
 
 

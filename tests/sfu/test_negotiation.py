@@ -367,6 +367,29 @@ async def test_a_connection_that_ends_without_us_is_told_and_may_be_made_anew(st
     assert len(bob.all(TrackPublished)) == 2
 
 
+async def test_a_client_whose_goodbye_was_lost_comes_back_with_another_certificate(stage: Stage) -> None:
+    room = stage.room()
+    ada, bob = stage.join(room, "ada"), stage.join(room, "bob")
+    await ada.publish(MICROPHONE, slots=(1, 1))
+    await bob.publish(MICROPHONE)
+    ada.connect()
+    stage.pass_time(0.2)
+    old, announced = ada.transport, publications("ada", [MICROPHONE])
+    another = ada.offer.replace("AB:AB", "CD:AB")
+    assert await refusal(ada, another, announced, Receive(1, 1)) == ("invalid_sdp", "fingerprint_changed")
+    ada.lose_consent()
+    unspoken = another.replace("VP8/", "VP7/").replace("opus", "speex")
+    assert await refusal(ada, unspoken, announced) == ("invalid_sdp", "nothing_in_common")
+    again = await ada.here.negotiate(another, announced, Receive(1, 1))
+    await stage.settle()
+    assert old not in stage.engine.transports
+    assert len(stage.engine.sources) == 2
+    assert len(bob.all(TrackUnpublished)) == 1
+    assert [one.track.id for one in bob.all(TrackPublished)][-1] == again.published[0].track
+    stage.pass_time(0.2)
+    assert [change.track for change in ada.all(Slots)[-1].slots] == [bob.track(MICROPHONE).id]
+
+
 async def test_a_secure_room_takes_only_what_can_be_checked_and_gates_it_before_the_first_packet(stage: Stage) -> None:
     ada = stage.join(stage.room(Mode.SECURE), "ada")
     await ada.publish(MICROPHONE, CAMERA)
