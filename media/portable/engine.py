@@ -98,7 +98,7 @@ class PortableEngine:
         self._events = Events(wake, self._drops)
         self._containment = Containment(self._drops, clock)
         self._holdings = Holdings(self._drops)
-        self._forwarding = Forwarding(self._holdings, self._events, self._drops)
+        self._forwarding = Forwarding(self._holdings, self._events, self._containment)
         self._outbox = Outbox()
         self._receiving = Receiving(self._holdings, self._forwarding, self._events, self._outbox, self._drops)
         self._reporting = Reporting(self._holdings, self._agents.round_trip, randomness(12).hex())

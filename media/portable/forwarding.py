@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from media.codecs.names import Kind
 from media.engine import Flowing, Gated, Layer, SourceId, Switched
+from media.portable.containment import Containment
 from media.portable.events import Events
 from media.portable.holdings import Holdings, Outlet, Track
 from media.portable.packet import Break, Gap, Incoming, Refused, Result
 
 
 class Forwarding:
-    def __init__(self, holdings: Holdings, events: Events, drops: Counter[str]) -> None:
+    def __init__(self, holdings: Holdings, events: Events, containment: Containment) -> None:
         self._holdings = holdings
         self._events = events
-        self._drops = drops
+        self._containment = containment
 
     def forward(self, track: Track, results: Iterable[Result], now: float) -> None:
         for result in results:
@@ -41,7 +41,11 @@ class Forwarding:
         track.outlets.rotate(-1)
         source = track.id
         for outlet in track.outlets:
-            made = outlet.sink.offer(source, packet, now)
+            try:
+                made = outlet.sink.offer(source, packet, now)
+            except Exception as fault:  # noqa: BLE001, PERF203 - a slot with a fault may not cost the others theirs
+                self._containment.failed(fault)
+                continue
             if made is not None:
                 outlet.peer.transport.send_rtp(made)
         if packet.part.is_keyframe:

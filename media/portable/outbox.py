@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 
@@ -15,13 +16,13 @@ class Outbox:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: list[Waiting] = []
+        self._waiting: deque[Waiting] = deque()
 
     def add(self, one: Waiting) -> None:
         """Once until it is flushed."""
         self._waiting.append(one)
 
     def flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.flush()
+        """Whoever has a fault ends it; the others are still there for the next time."""
+        while self._waiting:
+            self._waiting.popleft().flush()

@@ -9,10 +9,11 @@ from functools import partial
 import pytest
 import structlog
 
-from media.engine import ConsentLost
+from media.engine import ConsentLost, SourceId
 from media.icevalues import Limits
 from media.portable.engine import Bounds, open_portable
-from media.portable.packet import Result
+from media.portable.packet import Incoming, Result
+from media.portable.sink import Sink
 from media.portable.source import Source
 from media.rtp import Packet
 from tests.media.conformance.conftest import portable
@@ -40,6 +41,28 @@ async def test_a_packet_that_finds_a_fault_ends_alone(monkeypatch: pytest.Monkey
             await subscriber.peer.until(lambda: len(subscriber.peer.rtp) == 5)
         assert stage.engine.drops()["internal_error"] == 5
         assert [log["exc_info"].args for log in logs] == [("a fault of ours",)]
+
+
+async def test_a_slot_with_a_fault_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged(portable) as stage:
+        publisher, unlucky, lucky = [await stage.join() for _ in range(3)]
+        source, track = stage.camera(publisher)
+        (broken,) = stage.screen(unlucky)
+        offer = Sink.offer
+
+        def faulty(self: Sink, of: SourceId, packet: Incoming, now: float) -> bytes | None:
+            if self.id == broken:
+                raise ZeroDivisionError("a fault of ours")
+            return offer(self, of, packet, now)
+
+        monkeypatch.setattr(Sink, "offer", faulty)
+        for sink in (broken, *stage.screen(lucky)):
+            stage.engine.assign(sink, source)
+        for index in range(5):
+            for packet in track.frame(keyframe=index == 0):
+                publisher.peer.send_rtp(packet)
+        await lucky.peer.until(lambda: len(lucky.peer.rtp) == 10)
+        assert stage.engine.drops()["internal_error"] == 10
 
 
 async def test_a_flood_of_media_is_read_only_up_to_a_bound_and_costs_nobody_else() -> None:

@@ -149,6 +149,26 @@ def test_equal_packets_are_one_run_up_to_what_a_message_holds() -> None:
     assert wire.runs == [MOST_WAITING, 3]
 
 
+def test_a_fault_of_one_keeps_nobody_elses_packets() -> None:
+    outbox, flushed = Outbox(), []
+
+    class Working:
+        def flush(self) -> None:
+            flushed.append(self)
+
+    class Broken:
+        def flush(self) -> None:
+            raise RuntimeError("a fault of ours")
+
+    first, last = Working(), Working()
+    for one in (first, Broken(), last):
+        outbox.add(one)
+    with pytest.raises(RuntimeError):
+        outbox.flush()
+    outbox.flush()
+    assert flushed == [first, last]
+
+
 def test_a_packet_that_cannot_be_protected_is_dropped_alone() -> None:
     (transport, drops), wire = made(), Wire()
     transport.set_keys(peers.Srtp().engine_keys)
