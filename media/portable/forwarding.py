@@ -43,7 +43,7 @@ class Forwarding:
         for outlet in track.outlets:
             try:
                 made = outlet.sink.offer(source, packet, now)
-            except Exception as fault:  # noqa: BLE001, PERF203 - a slot with a fault may not cost the others theirs
+            except Exception as fault:  # noqa: BLE001 - a slot with a fault may not cost the others theirs
                 self._containment.failed(fault)
                 continue
             if made is not None:
