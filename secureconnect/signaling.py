@@ -123,17 +123,10 @@ class Signaling:
             reading.cancel()
             with suppress(asyncio.CancelledError):
                 await reading
-        if self._socket is not None:
-            with suppress(ConnectionError, aiohttp.ClientError):
-                await self._socket.close()
+        await self._hang_up()
         if self._http is not None:
             await self._http.close()
         self._fail_pending()
-
-    async def drop(self) -> None:
-        """Cuts the socket as a network would; it comes back by itself."""
-        if self._socket is not None:
-            await self._socket.close(code=4000)
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
         if self._http is None:
@@ -164,7 +157,7 @@ class Signaling:
             self._listener.socket_lost()
             code = await self._come_back()
             if code is not None:
-                self._socket = None
+                await self._hang_up()
                 self._listener.socket_gone(code)
                 return
             self._listener.socket_back()
@@ -211,8 +204,14 @@ class Signaling:
             except Refused as refused:
                 return refused.code
             except (Disconnected, ConnectionError, aiohttp.ClientError, TimeoutError):
-                continue
+                await self._hang_up()
         return "unreachable"
+
+    async def _hang_up(self) -> None:
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            with suppress(ConnectionError, aiohttp.ClientError):
+                await socket.close()
 
     async def _resume(self, socket: aiohttp.ClientWebSocketResponse) -> str | None:
         number = str(next(self._ids))

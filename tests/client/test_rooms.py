@@ -306,7 +306,8 @@ async def cut(room: Room) -> None:
     """Its socket, as a network does it."""
     signaling = room._session._signaling
     assert signaling is not None
-    await signaling.drop()
+    assert signaling._socket is not None
+    await signaling._socket.close(code=4000)
 
 
 async def test_who_was_away_for_too_long_joins_anew_and_goes_on_publishing(here: World, secret: str) -> None:
