@@ -1,8 +1,8 @@
 """H.264 in RTP (RFC 6184): single NAL units, STAP-A and FU-A, which is all that packetization modes 0 and 1 have.
 
 Nothing here says where a frame starts but the units themselves: what stands before the first slice of a picture does,
-and so does that slice. Of a key frame it is the sequence parameter set: browsers send one before each, often in a packet
-of its own, and who begins with the slices behind it decodes nothing. Layers are not told at all.
+and so does that slice. Of a key frame it is the sequence parameter set: browsers send one before each, often in a
+packet of its own, and who begins with the slices behind it decodes nothing. Layers are not told at all.
 """
 
 from __future__ import annotations
