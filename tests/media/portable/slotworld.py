@@ -46,7 +46,8 @@ class Encoder:
     sent: dict[int, bytes] = field(default_factory=dict)
     frames: int = 0
     places: int = 0
-    cycle: int = 0
+    cycle: int = len(PATTERN) - 1
+    may_begin_anywhere: bool = True
 
     def __post_init__(self) -> None:
         self.sequence = 65_400 + self.dice.randrange(200)
@@ -60,17 +61,19 @@ class Encoder:
         if self.is_paused:
             return []
         self.now = now
-        key, self.wants_key = self.wants_key, False
-        self.cycle = 0 if key or not self.layered else (self.cycle + 1) % len(PATTERN)
+        key = self._begin()
         needs = 0 if key else NEEDS[self.cycle] if self.layered else 1
         temporal = PATTERN[self.cycle] if self.layered else 0
         self.tl0 += temporal == 0
-        count = self.dice.randrange(4, 9) if key else self.dice.randrange(1, 3 + 2 * self.stream)
+        pieces = self.pieces(key=key)
         timestamp = (self.timestamp + round((now - began) * 90_000)) & 0xFFFFFFFF
-        made = [
-            self._packet(self._payload(temporal, key, needs, index, count), timestamp, marker=index == count - 1)
-            for index in range(count)
-        ]
+        made = []
+        for index, piece in enumerate(pieces):
+            tag = Tag(self.source, self.stream, self.places, self.frames, index, len(pieces), temporal, key, needs)
+            self.places += 1
+            self.watched.made(tag, now)
+            payload = self._descriptor(temporal, starts=index == 0) + piece + tag.write()
+            made.append(self._packet(payload, timestamp, marker=index == len(pieces) - 1))
         if self.dice.random() < 0.1:
             self.watched.made_padding((self.source, self.stream), self.sequence & 0xFFFF, self.places - 1)
             made.append(self._packet(b"", timestamp, marker=False, padding=60))
@@ -78,17 +81,26 @@ class Encoder:
         self.picture_id += 1
         return made
 
-    def _payload(self, temporal: int, key: bool, needs: int, index: int, count: int) -> bytes:
-        tag = Tag(self.source, self.stream, self.places, self.frames, index, count, temporal, key, needs)
-        self.places += 1
-        self.watched.made(tag, self.now)
+    def _begin(self) -> bool:
+        """The next frame; whether it is a key frame. Those begin the pattern of layers anew."""
+        key = self.wants_key and (self.may_begin_anywhere or not self.layered or self.cycle == len(PATTERN) - 1)
+        if key:
+            self.wants_key = False
+        self.cycle = 0 if key or not self.layered else (self.cycle + 1) % len(PATTERN)
+        return key
+
+    def pieces(self, *, key: bool) -> list[bytes]:
+        """The packets of the next frame."""
+        count = self.dice.randrange(4, 9) if key else self.dice.randrange(1, 3 + 2 * self.stream)
+        first = bytes.fromhex("1002009d012a8002e001") if key else bytes.fromhex("310100")
+        return [(b"" if index else first) + bytes(self.dice.randrange(200)) for index in range(count)]
+
+    def _descriptor(self, temporal: int, *, starts: bool) -> bytes:
         picture = (0x8000 | self.picture_id & 0x7FFF).to_bytes(2, "big")
         if not self.long_ids:
             picture = bytes((self.picture_id & 0x7F,))
         sync = 0x20 * SYNC[self.cycle]
-        head = bytes((0x80 | 0x10 * (index == 0), 0xE0, *picture, self.tl0 & 0xFF, temporal << 6 | sync))
-        first = bytes.fromhex("1002009d012a8002e001") if key else bytes.fromhex("310100")
-        return head + (first if index == 0 else b"") + bytes(self.dice.randrange(200)) + tag.write()
+        return bytes((0x80 | 0x10 * starts, 0xE0, *picture, self.tl0 & 0xFF, temporal << 6 | sync))
 
     def _packet(self, payload: bytes, timestamp: int, *, marker: bool, padding: int = 0) -> bytes:
         header = Header(
@@ -119,6 +131,7 @@ class Publisher:
         *,
         streams: int,
         now: float,
+        made_by: type[Encoder] = Encoder,
     ) -> None:
         self.id = source
         self.began = now
@@ -129,7 +142,7 @@ class Publisher:
         self.source = Source(sent, self.drops)
         layered, long_ids = dice.random() < 0.7, dice.random() < 0.7
         self.encoders = [
-            Encoder(source, at, 1000 * source + at, dice, watched, layered, long_ids) for at in range(streams)
+            made_by(source, at, 1000 * source + at, dice, watched, layered, long_ids) for at in range(streams)
         ]
         for encoder in self.encoders:
             self.source.bind(encoder.ssrc, encoder.stream, now, repair=False)
@@ -187,10 +200,9 @@ class Subscriber:
     def __init__(self, conditions: Conditions, *, seed: int, now: float) -> None:
         self._link = Link(conditions, seed=seed, now=now)
         self._unwrapper = Unwrapper(SEQUENCE_BITS)
-        self._has: set[int] = set()
         self._asked: dict[int, tuple[int, float]] = {}
         self._under_way: list[tuple[float, list[int]]] = []
-        self._first: int | None = None
+        self._newest: int | None = None
 
     def push(self, data: bytes, now: float) -> None:
         self._link.push(0, data, now=now)
@@ -212,14 +224,10 @@ class Subscriber:
 
     def _came(self, number: int, now: float) -> None:
         self._asked.pop(number, None)
-        if self._first is None:
-            self._first = number
-        newest = max(self._has, default=number)
-        for missing in range(max(newest + 1, number - 1000), number):
-            self._asked[missing] = (0, now)
-        self._has.add(number)
-        if len(self._has) > 3000:
-            self._has = {one for one in self._has if one > number - 1500}
+        if self._newest is not None:
+            for missing in range(max(self._newest + 1, number - 1000), number):
+                self._asked[missing] = (0, now)
+        self._newest = number if self._newest is None else max(self._newest, number)
 
 
 @dataclass
@@ -230,6 +238,7 @@ class World:
     publishers: Sequence[int] = (1, 3, 3)
     has_rtx: bool = True
     extensions: Mapping[ExtensionName, int] = field(default_factory=dict)
+    encoder: type[Encoder] = Encoder
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)  # noqa: S311
@@ -238,7 +247,13 @@ class World:
         self.drops: Counter[str] = Counter()
         self.sources = {
             SourceId(number): Publisher(
-                SourceId(number), self.dice, self.watched, self.upstream, streams=streams, now=self.now
+                SourceId(number),
+                self.dice,
+                self.watched,
+                self.upstream,
+                streams=streams,
+                now=self.now,
+                made_by=self.encoder,
             )
             for number, streams in enumerate(self.publishers, 1)
         }
