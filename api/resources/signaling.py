@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from api.http.problem import problem_response
 from identity.roomtokens import SIGNALING
 from kernel.errors import Forbidden, Malformed, Unauthenticated
 from signaling.reception import Reception
+from signaling.socket import SUBPROTOCOL
 
 # A browser can give a socket no header of its own. The token is a subprotocol that is offered and never chosen.
 OFFERED: Final = "bearer."
@@ -26,7 +28,7 @@ def resource(reception: Reception) -> Resource:
         if request.query_string:
             raise Malformed("This address takes no query: what stands in one is logged.", code="invalid_query")
         _require_origin(call)
-        offered = _offered(request)
+        offered = _offered(_subprotocols(request))
         try:
             claims = reception.claims(_from_header(request) if offered is None else offered)
         except Unauthenticated as error:
@@ -76,6 +78,14 @@ def _from_header(request: web.Request) -> str:
     return token.strip()
 
 
-def _offered(request: web.Request) -> str | None:
-    words = (word.strip() for line in request.headers.getall("Sec-WebSocket-Protocol", ()) for word in line.split(","))
-    return next((word.removeprefix(OFFERED) for word in words if word.startswith(OFFERED)), None)
+def _subprotocols(request: web.Request) -> Sequence[str]:
+    """Of the one line that aiohttp looks at, too: a line without any of ours it writes into the log, tokens and all."""
+    line = request.headers.get("Sec-WebSocket-Protocol")
+    words = [] if line is None else [word.strip() for word in line.split(",")]
+    if words and SUBPROTOCOL not in words:
+        raise Malformed(f"The subprotocol spoken here is {SUBPROTOCOL}.", code="unknown_subprotocol")
+    return words
+
+
+def _offered(subprotocols: Sequence[str]) -> str | None:
+    return next((word.removeprefix(OFFERED) for word in subprotocols if word.startswith(OFFERED)), None)

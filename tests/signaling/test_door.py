@@ -109,6 +109,21 @@ async def test_a_browser_whose_token_is_no_good_is_told_on_the_socket(here: Worl
     await eventually(lambda: here.started.lifecycle.open_sockets() == 0)
 
 
+async def test_no_token_is_written_to_a_log_whatever_is_offered_with_it(
+    here: World, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bearer = token(here, (await made_room(here)).id)
+    for offered in (f"bearer.{bearer}", f"sc.v2, bearer.{bearer}", f"chat,bearer.{bearer}"):
+        said = await knock(here, **{"Sec-WebSocket-Protocol": offered})
+        assert said == (400, "unknown_subprotocol")
+    for bad in (f"{bearer}x", f"{bearer}x sc.v1"):
+        async with here.session.ws_connect(SIGNALING, headers={"Sec-WebSocket-Protocol": f"sc.v1, bearer.{bad}"}):
+            pass
+    assert await knock(here, Authorization=f"Bearer {bearer}x") == (401, "invalid_token")
+    written = caplog.text + "".join(capfd.readouterr())
+    assert bearer[:40] not in written
+
+
 async def test_a_token_in_the_address_is_refused_even_if_it_is_good(here: World) -> None:
     bearer = token(here, (await made_room(here)).id)
     for query in (f"?token={bearer}", f"?access_token={bearer}", "?x=1"):
