@@ -5,7 +5,7 @@ Whoever is hidden is told everything and nobody is told of them. Of tracks only 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -25,6 +25,9 @@ from sfu.participants import LiveTrack, Participant, Seat
 from sfu.refusals import refused
 from sfu.requests import Negotiated, Publication, Published, Receive
 from sfu.rooms import Mode, Room
+from sfu.shortlist import Ranking
+from sfu.slots import LAST_PLACE, Candidate
+from sfu.speakers import Heard
 
 _LIMITS: Final = notices.Limits(AUDIO_SLOTS, VIDEO_SLOTS, MESSAGE_BYTES)
 # Of the key that one sends with now, and the next.
@@ -54,6 +57,7 @@ class Meeting:
         self.empty_since: float | None = node.now()
         self.floor = Floor()
         self.dynacast: Dynacast[str] = Dynacast()
+        self._ranking: tuple[int, Ranking] | None = None
         self._node = node
 
     @property
@@ -62,6 +66,13 @@ class Meeting:
 
     def may_hear(self, participant: Participant) -> bool:
         return may_hear(self.mode, participant.admission)
+
+    @property
+    def ranking(self) -> Ranking:
+        """Made once for all subscribers, until the next change."""
+        if self._ranking is None or self._ranking[0] != self.version:
+            self._ranking = self.version, _ranked(self.tracks.values(), self.floor.heard)
+        return self._ranking[1]
 
     def join(self, admission: Admission, tell: Tell) -> Participant:
         """Nothing is told to whoever joins. They wait where the room has a waiting room, unless they moderate it."""
@@ -75,7 +86,6 @@ class Meeting:
             id=str(self._node.ids.next()),
             admission=admission,
             joined_at=self._node.clock.now(),
-            arrived=self._node.now(),
             tell=tell,
             name=admission.name,
             metadata=admission.metadata,
@@ -159,7 +169,7 @@ class Meeting:
         outcome = connection.negotiate(offer, self.mode, participant.admission, publish, receive)
         if participant.connection is not connection:
             self._drop_connection(participant)
-            participant.connection, participant.connection_lost = connection, None
+            participant.connection = connection
         self._take(participant, connection, outcome)
         ids = {track.announced.cid: track.id for track in participant.tracks.values()}
         return Negotiated(outcome.sdp, tuple(Published(one.cid, ids[one.cid]) for one in publish), outcome.slots)
@@ -269,7 +279,6 @@ class Meeting:
     def _lost_connection(self, participant: Participant, why: str) -> None:
         """It ended without us; the participant may make another."""
         self._drop_connection(participant)
-        participant.connection_lost = why
         known = "handshake_failed" if why in _HANDSHAKE_FAILURES else "closed"
         participant.tell(notices.Quality((), notices.ConnectionState.LOST, known))
 
@@ -279,3 +288,19 @@ class Meeting:
         if participant.connection is not None:
             participant.connection.close()
         participant.connection, participant.seat = None, Seat()
+
+
+def _ranked(tracks: Collection[LiveTrack], heard: Heard[str]) -> Ranking:
+    places = {participant: place for place, participant in enumerate(heard.order)}
+    speaking = set(heard.speaking)
+    candidates = [
+        Candidate(
+            track.id,
+            track.publisher.id,
+            track.announced.source,
+            speaking=track.publisher.id in speaking,
+            place=places.get(track.publisher.id, LAST_PLACE),
+        )
+        for track in tracks
+    ]
+    return Ranking(candidates, [track.id for track in tracks if track.muted_by is not None])

@@ -42,7 +42,6 @@ class LiveTrack:
     publisher: Participant
     announced: Publication
     sending: Sending
-    published_at: float
     layers: Rungs
     rungs: tuple[allocation.Layer, ...] = ()
     asked: int = 1
@@ -55,7 +54,7 @@ class LiveTrack:
         rids = sending.format.rids
         sizes = [(one.width, one.height) for one in announced.layers if not rids or one.rid in rids]
         layers = Rungs(sizes, len(rids))
-        track = cls(identifier, publisher, announced, sending, now, layers, asked=layers.count, asked_at=now)
+        track = cls(identifier, publisher, announced, sending, layers, asked=layers.count, asked_at=now)
         track.rungs = layers.rungs(asked=track.asked, asked_for=0.0)
         return track
 
@@ -108,7 +107,6 @@ class Participant:
     id: str
     admission: Admission
     joined_at: float
-    arrived: float
     tell: Tell
     name: str | None = None
     metadata: str | None = None
@@ -118,7 +116,6 @@ class Participant:
     unwanted: set[str] = field(default_factory=set)
     pinned: set[str] = field(default_factory=set)
     connection: Connection | None = None
-    connection_lost: str | None = None
     message_gate: MessageGate | None = None
     socket_lost_at: float | None = None
     seat: Seat = field(default_factory=Seat)

@@ -17,8 +17,8 @@ from sfu.allocation import Reason
 from sfu.meeting import Meeting
 from sfu.node import Node
 from sfu.participants import LiveTrack, Participant
-from sfu.shortlist import Ranking, Wishes
-from sfu.slots import LAST_PLACE, Candidate, assigned
+from sfu.shortlist import Wishes
+from sfu.slots import assigned
 from sfu.speakers import Level
 
 LOOK_EVERY: Final = 0.1
@@ -27,6 +27,7 @@ MEASURE_EVERY: Final = 0.5
 MOST_SUBSCRIBERS: Final = 100
 # Where the speakers of a room change, a subscriber takes a third of a millisecond.
 SLICE: Final = 8
+ROOMS_IN_A_SLICE: Final = 64
 
 
 @dataclass(slots=True)
@@ -40,7 +41,6 @@ class Watch:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._figures: _Figures | None = None
-        self._rankings: dict[Meeting, tuple[int, Ranking]] = {}
 
     def look(self, meetings: Collection[Meeting], now: float) -> Iterator[None]:
         """Stops between slices of its work; meanwhile anybody may come and go."""
@@ -51,8 +51,9 @@ class Watch:
         if figures is None or is_measured:
             figures = self._figures = _Figures(engine.source_stats(), engine.transport_stats(), now)
             self._node.meters.engine_dropped(engine.drops())
-        self._rankings = {one: kept for one, kept in self._rankings.items() if one in meetings}
-        for meeting in meetings:
+        for number, meeting in enumerate(meetings):
+            if number and number % ROOMS_IN_A_SLICE == 0:
+                yield
             with self._node.contained("floor"):
                 self._hear(meeting, levels, now)
             if is_measured:
@@ -103,8 +104,7 @@ class Watch:
         slots = connection.slots
         counts = {kind: sum(slot.kind is kind for slot in slots) for kind in Kind}
         wishes = Wishes(one.tracks, tuple(seat.held.values()), one.pinned, one.unwanted, counts)
-        ranking = self._ranking(meeting)
-        result = assigned(slots, seat.held, ranking.candidates(wishes))
+        result = assigned(slots, seat.held, meeting.ranking.candidates(wishes))
         for change in result.changes:
             source = None if change.track is None else meeting.tracks[change.track].source
             self._node.engine.assign(connection.sink(change.mid), source)
@@ -113,14 +113,8 @@ class Watch:
         if result.changes:
             told = tuple(notices.SlotChange(change.mid, change.track, change.reason) for change in result.changes)
             one.tell(notices.Slots(told))
-        missing = ranking.missing(wishes, tuple(seat.held.values())) if meeting.may_hear(one) else {}
+        missing = meeting.ranking.missing(wishes, tuple(seat.held.values())) if meeting.may_hear(one) else {}
         _tell_more_slots(one, counts, missing)
-
-    def _ranking(self, meeting: Meeting) -> Ranking:
-        kept = self._rankings.get(meeting)
-        if kept is None or kept[0] != meeting.version:
-            kept = self._rankings[meeting] = (meeting.version, _ranked(meeting))
-        return kept[1]
 
 
 def _due(meetings: Iterable[Meeting], now: float) -> list[tuple[Meeting, Participant]]:
@@ -139,23 +133,6 @@ def _is_due(meeting: Meeting, one: Participant, now: float) -> bool:
     if seat.is_stale or seat.placed_version != meeting.version:
         return True
     return seat.looked_at is None or now - seat.looked_at >= MEASURE_EVERY
-
-
-def _ranked(meeting: Meeting) -> Ranking:
-    heard = meeting.floor.heard
-    places = {participant: place for place, participant in enumerate(heard.order)}
-    speaking = set(heard.speaking)
-    candidates = [
-        Candidate(
-            track.id,
-            track.publisher.id,
-            track.announced.source,
-            speaking=track.publisher.id in speaking,
-            place=places.get(track.publisher.id, LAST_PLACE),
-        )
-        for track in meeting.tracks.values()
-    ]
-    return Ranking(candidates, [track.id for track in meeting.tracks.values() if track.muted_by is not None])
 
 
 def _tell_more_slots(one: Participant, counts: Mapping[Kind, int], missing: Mapping[Kind, int]) -> None:

@@ -77,6 +77,18 @@ async def test_every_slot_has_numbers_of_its_own_and_the_subscribers_own_payload
     assert sinks[3].payload_types == {CodecName.VP8: (96, 97)}
 
 
+async def test_a_number_is_never_given_twice_and_never_one_of_the_clients(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The generator is made to repeat itself, to say none and to say one of the offer's."""
+    ada = stage.join(stage.room(), "ada")
+    drawn = iter([1, 7, 7, 0, 4242, 8, 9, 7, 10])
+    monkeypatch.setattr("sfu.connection.secrets.randbits", lambda _bits: next(drawn))
+    offer = browser_offer(audio=1, slots=(0, 2)).replace("a=mid:a0\r\n", "a=mid:a0\r\na=ssrc:4242 cname:x\r\n")
+    result = await ada.here.negotiate(offer, publications("ada", [MICROPHONE]), Receive(0, 2))
+    assert ssrcs(result.sdp) == [7, 8, 9, 10]
+
+
 async def test_fifty_who_come_and_go_change_no_description_and_no_slot_number_of_anybody(stage: Stage) -> None:
     room = stage.room()
     ada = stage.join(room, "ada")

@@ -95,8 +95,9 @@ async def test_what_the_gate_refuses_is_told_and_what_it_mutes_is_muted_for_all_
     await ada.publish(MICROPHONE, CAMERA)
     camera = ada.track(CAMERA)
     for number in range(3):
+        assert not bob.all(TrackMuted)
         stage.engine.waiting.append(Gated(camera.source, Reason.CLEAR_FRAME, muted=number == 2))
-    stage.rooms.drain()
+        stage.rooms.drain()
     assert ada.all(Gate) == [Gate(camera.id, "clear_frame", muted) for muted in (False, False, True)]
     assert ada.all(TrackMuted) == bob.all(TrackMuted) == [TrackMuted(camera.id, True, MutedBy.GATE)]
     assert bob.all(Gate) == []
