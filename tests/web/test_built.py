@@ -28,6 +28,11 @@ def test_types_hold(toolchain: Toolchain, project: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_the_source_is_formatted(toolchain: Toolchain) -> None:
+    done = toolchain.run("prettier/bin/prettier.cjs", "--check", "src", "tests", "*.{ts,json,html}")
+    assert done.returncode == 0, done.stdout + "write it anew: cd web && npm run format"
+
+
 def test_what_can_be_tested_without_a_browser_does_what_its_tests_say(toolchain: Toolchain) -> None:
     done = toolchain.run("vitest/vitest.mjs", "run", "--reporter=default", "--no-color")
     assert done.returncode == 0, done.stdout

@@ -15,7 +15,10 @@ export async function capture(kind: DeviceKind, deviceId: string | null): Promis
 }
 
 /** The picture, and the sound where the browser and the person give it. */
-export async function captureScreen(): Promise<{ readonly video: MediaStreamTrack; readonly audio: MediaStreamTrack | null }> {
+export async function captureScreen(): Promise<{
+  readonly video: MediaStreamTrack;
+  readonly audio: MediaStreamTrack | null;
+}> {
   const stream = await navigator.mediaDevices.getDisplayMedia({
     video: { frameRate: { ideal: 15, max: 30 } },
     audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },

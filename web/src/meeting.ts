@@ -3,28 +3,22 @@
 import { canSeal, Sealing } from "./e2ee/sealing.ts";
 import { FactsReader, type TrackFacts } from "./media/facts.ts";
 import { MediaSession, type Slot } from "./media/session.ts";
-import { Wants } from "./media/wants.ts";
 import { OwnMedia } from "./own.ts";
+import { Pictures } from "./pictures.ts";
 import type { Joined, Notice, Participant, Source } from "./signaling/messages.ts";
 import { applied, entered, participantOf, type RoomState } from "./signaling/room.ts";
 import { Refused, RoomSocket, type SocketState } from "./signaling/socket.ts";
 import { Talk } from "./talk.ts";
 import { DEVICE_PROBLEMS, TEXTS } from "./texts.ts";
-import type { Size } from "./ui/layout.ts";
 import type { Prepared } from "./ui/preview.ts";
 import { shownTiles, type Tile } from "./ui/tiles.ts";
 import { MeetingView } from "./ui/view.ts";
+import { Wanting } from "./wanting.ts";
 
 const CLIENT = { name: "secureconnect-web", version: "1" };
 const STATS_MS = 1000;
 /** Things that change together are drawn together. */
 const DRAW_MS = 40;
-const WANTS_MS = 250;
-/** A tab that is looked away from for a moment keeps its pictures. */
-const HIDDEN_MS = 4000;
-/** So many frames a second that do not open are no accident of switching. */
-const MANY_REFUSALS = 10;
-const KEY_REFUSALS: ReadonlySet<string> = new Set(["unknown_key", "sframe_unauthentic", "sframe_short", "sframe_not_minimal"]);
 
 export interface MeetingEvents {
   /** On the screen from now on. */
@@ -46,22 +40,16 @@ export class Meeting {
   private readonly socket: RoomSocket;
   private readonly own: OwnMedia;
   private readonly view: MeetingView;
-  private readonly wants = new Wants();
+  private readonly wanting: Wanting;
+  private readonly pictures = new Pictures();
   private state: RoomState | null = null;
   private place: Place | null = null;
   private sealing: Sealing | null = null;
   private facts: ReadonlyMap<string, TrackFacts> = new Map();
-  private readonly live = new Map<string, number | null>();
-  private readonly refused = new Set<string>();
   private pinned: string | null = null;
-  private sizes: ReadonlyMap<string, Size> = new Map();
-  private isHidden = false;
   private isShown = false;
   private drawing: ReturnType<typeof setTimeout> | null = null;
-  private wanting: ReturnType<typeof setTimeout> | null = null;
-  private hiding: ReturnType<typeof setTimeout> | null = null;
   private readonly stats: ReturnType<typeof setInterval>;
-  private readonly visibilityChanged = (): void => this.watchVisibility();
   private readonly pageLeft = (): void => this.socket.tell("leave", {});
 
   constructor(
@@ -85,16 +73,16 @@ export class Meeting {
     });
     this.own.take("microphone", prepared.microphone);
     this.own.take("camera", prepared.camera);
+    this.wanting = new Wanting(this.socket, () => this.picturesOfOthers());
     this.view = new MeetingView(secret !== null, {
       pin: (key) => this.pin(key),
-      sizes: (sizes) => this.resized(sizes),
+      sizes: (sizes) => this.wanting.shown(sizes),
       toggle: (what) => (what === "hand" ? this.raiseHand() : void this.own.toggle(what)),
       react: (emoji) => this.react(emoji),
       say: (text) => this.say(text),
       leave: () => void this.leave(),
     });
     this.stats = setInterval(() => void this.readStats(), STATS_MS);
-    document.addEventListener("visibilitychange", this.visibilityChanged);
     addEventListener("pagehide", this.pageLeft);
   }
 
@@ -133,8 +121,10 @@ export class Meeting {
   private openSession(joined: Joined): MediaSession {
     const session = new MediaSession(this.socket, this.sealing, joined.ice_servers, joined.limits, {
       slotsChanged: () => this.slotsChanged(),
-      flowing: (_, track, timestamp) => this.flowing(track, timestamp),
-      refusedFrames: (slot, refusal, count) => this.framesRefused(slot, refusal, count),
+      flowing: (slot, track, timestamp) => this.flowing(slot, track, timestamp),
+      refusedFrames: (slot, refusal, count) => {
+        if (this.pictures.framesRefused(slot, refusal, count)) this.draw();
+      },
       connection: (state) => this.mediaChanged(state),
       publishRefused: (source, code) => this.publishRefused(source, code),
       message: (_, text) => this.channelSaid(text),
@@ -145,8 +135,8 @@ export class Meeting {
 
   private resumed(): void {
     this.place?.session.renegotiate().catch(() => this.socket.startOver());
-    this.wants.forget();
-    this.tellWants();
+    this.wanting.forget();
+    this.wanting.tell();
   }
 
   private notice(notice: Notice): void {
@@ -162,10 +152,12 @@ export class Meeting {
         this.handRaised(before, notice.data);
         break;
       case "participant_left":
-        this.view.notes.say(TEXTS.notes.left(participantOf(before, notice.data.participant)?.name || TEXTS.preview.nameMissing));
+        this.view.notes.say(
+          TEXTS.notes.left(participantOf(before, notice.data.participant)?.name || TEXTS.preview.nameMissing),
+        );
         break;
       case "track_unpublished":
-        this.forget(notice.data.track);
+        this.pictures.forget(notice.data.track);
         break;
       case "track_published":
         this.assignKeys();
@@ -177,8 +169,7 @@ export class Meeting {
         session?.assign(notice.data.slots);
         break;
       case "more_slots":
-        session?.addSlots(notice.data.audio, notice.data.video);
-        session?.renegotiate().catch(() => undefined);
+        session?.addMore(notice.data.audio, notice.data.video).catch(() => undefined);
         break;
       case "layers":
         session?.limit(notice.data.track, notice.data.wanted).catch(() => undefined);
@@ -187,7 +178,8 @@ export class Meeting {
         void this.said(notice.data.from, notice.data.payload);
         break;
       case "reaction":
-        if (notice.data.participant !== before.self.id) this.view.stage.react(notice.data.participant, notice.data.emoji);
+        if (notice.data.participant !== before.self.id)
+          this.view.stage.react(notice.data.participant, notice.data.emoji);
         break;
       case "gate":
         if (notice.data.muted) this.view.notes.say(TEXTS.notes.gate);
@@ -199,43 +191,17 @@ export class Meeting {
 
   private slotsChanged(): void {
     this.assignKeys();
-    for (const track of this.live.keys()) if (this.place?.session.slotOf(track) === undefined) this.forget(track);
     this.draw();
   }
 
-  /** The worker opens in each slot what is sealed with the key of the track that is said to flow there, nothing else. */
   private assignKeys(): void {
-    const { state, sealing, place } = this;
-    if (state === null || place === null) return;
-    for (const slot of place.session.slots) {
-      const track = slot.track === null ? undefined : state.tracks.get(slot.track);
-      if (sealing === null) {
-        if (track !== undefined && !this.live.has(track.id)) this.live.set(track.id, null);
-        continue;
-      }
-      if (slot.opening === null) continue;
-      const sender = track && participantOf(state, track.participant)?.e2ee?.sender;
-      sealing.assign(slot.opening, track && sender ? { track: track.id, sender, cid: track.cid } : null);
-    }
+    if (this.state !== null && this.place !== null) this.pictures.assign(this.state, this.place.session, this.sealing);
   }
 
-  private flowing(track: string, timestamp: number | null): void {
-    this.refused.delete(track);
-    this.live.set(track, timestamp);
+  private flowing(slot: Slot, track: string, timestamp: number | null): void {
+    this.pictures.flowing(slot, track, timestamp);
     for (const tile of this.tiles().tiles) if (tile.track === track) this.view.stage.view(tile.key)?.reveal(timestamp);
     this.draw();
-  }
-
-  private framesRefused(slot: Slot, refusal: string, count: number): void {
-    if (slot.track === null || slot.kind !== "video" || count < MANY_REFUSALS || !KEY_REFUSALS.has(refusal)) return;
-    this.live.delete(slot.track);
-    this.refused.add(slot.track);
-    this.draw();
-  }
-
-  private forget(track: string): void {
-    this.live.delete(track);
-    this.refused.delete(track);
   }
 
   private trackMuted(track: string, muted: boolean, by: string): void {
@@ -328,39 +294,19 @@ export class Meeting {
     const before = this.tiles().tiles.find((one) => one.key === this.pinned);
     this.pinned = this.pinned === key ? null : key;
     if (before?.track && !before.isSelf) this.socket.tell("pin", { track: before.track, pinned: false });
-    if (this.pinned !== null && tile?.track && !tile.isSelf) this.socket.tell("pin", { track: tile.track, pinned: true });
+    if (this.pinned !== null && tile?.track && !tile.isSelf)
+      this.socket.tell("pin", { track: tile.track, pinned: true });
     this.draw();
   }
 
-  private resized(sizes: ReadonlyMap<string, Size>): void {
-    this.sizes = sizes;
-    this.tellWants();
-  }
-
-  private tellWants(): void {
-    this.wanting ??= setTimeout(() => {
-      this.wanting = null;
-      const { state } = this;
-      if (state === null || this.place?.session.peer.connectionState !== "connected") return;
-      const known = [...state.tracks.values()].filter((one) => one.kind === "video" && one.participant !== state.self.id);
-      const shown = this.isHidden ? new Map<string, Size>() : this.sizes;
-      for (const { track, size } of this.wants.due(shown, known.map((one) => one.id))) {
-        if (size === null) this.socket.tell("unwant", { track });
-        else this.socket.tell("want", { track, ...size });
-      }
-    }, WANTS_MS);
-  }
-
-  private watchVisibility(): void {
-    if (this.hiding !== null) clearTimeout(this.hiding);
-    const isHidden = document.visibilityState === "hidden";
-    this.hiding = setTimeout(
-      () => {
-        this.isHidden = isHidden;
-        this.tellWants();
-      },
-      isHidden ? HIDDEN_MS : 0,
+  /** Null while the server could send none. */
+  private picturesOfOthers(): readonly string[] | null {
+    const { state, place } = this;
+    if (state === null || place?.session.peer.connectionState !== "connected") return null;
+    const theirs = [...state.tracks.values()].filter(
+      (one) => one.kind === "video" && one.participant !== state.self.id,
     );
+    return theirs.map((one) => one.id);
   }
 
   private async readStats(): Promise<void> {
@@ -378,8 +324,8 @@ export class Meeting {
       sealed: this.secret !== null,
       pinned: this.pinned,
       sending: this.own.sending,
-      live: new Set(this.live.keys()),
-      refused: this.refused,
+      live: this.pictures.live,
+      refused: this.pictures.refused,
       nameless: TEXTS.preview.nameMissing,
     });
   }
@@ -401,13 +347,12 @@ export class Meeting {
       hand: state.self.hand_raised,
     };
     const canShare = "getDisplayMedia" in (navigator.mediaDevices ?? {});
-    this.view.update(
-      { room: state.room.name, people: 1 + state.participants.size, shown, on, canShare },
-      (tile) => this.factsOf(tile),
+    this.view.update({ room: state.room.name, people: 1 + state.participants.size, shown, on, canShare }, (tile) =>
+      this.factsOf(tile),
     );
     for (const tile of shown.tiles) this.showPicture(tile);
     for (const slot of this.place?.session.slots ?? []) this.hearSlot(slot);
-    this.tellWants();
+    this.wanting.tell();
   }
 
   private showPicture(tile: Tile): void {
@@ -420,7 +365,7 @@ export class Meeting {
     const shown = isLive ? stream : null;
     if (shown === view.video.srcObject) return;
     view.show(shown);
-    if (shown !== null) view.reveal(tile.track === null ? null : (this.live.get(tile.track) ?? null));
+    if (shown !== null) view.reveal(tile.track === null ? null : this.pictures.since(tile.track));
   }
 
   private hearSlot(slot: Slot): void {
@@ -450,17 +395,16 @@ export class Meeting {
     // A worker that was started for a join that did not come about.
     this.sealing?.close();
     this.sealing = null;
-    this.live.clear();
-    this.refused.clear();
-    this.wants.forget();
+    this.pictures.clear();
+    this.wanting.forget();
     this.view.silence();
   }
 
   private over(then: () => void): void {
-    document.removeEventListener("visibilitychange", this.visibilityChanged);
+    this.wanting.close();
     removeEventListener("pagehide", this.pageLeft);
     clearInterval(this.stats);
-    for (const timer of [this.drawing, this.wanting, this.hiding]) if (timer !== null) clearTimeout(timer);
+    if (this.drawing !== null) clearTimeout(this.drawing);
     this.state = null;
     this.closePlace();
     this.own.close();

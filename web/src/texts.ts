@@ -35,7 +35,9 @@ export const TEXTS = {
     you: "you",
     screenOf: (name: string): string => `${name}: screen`,
     muted: "Microphone off",
-    mutedBy: { gate: "Muted by the server: was not encrypted", moderator: "Muted by a moderator" } as Readonly<Record<string, string>>,
+    mutedBy: { gate: "Muted by the server: was not encrypted", moderator: "Muted by a moderator" } as Readonly<
+      Record<string, string>
+    >,
     hand: "Hand raised",
     pin: (name: string): string => `Enlarge ${name}`,
     unpin: (name: string): string => `Shrink ${name}`,
@@ -93,8 +95,12 @@ export const TEXTS = {
     mediaLost: "Pictures and sound are interrupted. Trying to come back…",
     gate: "The server stopped forwarding what you send: it was not encrypted as announced. Leave and join again.",
     mutedByModerator: "A moderator muted you.",
-    notShown: "Your browser does not show a picture of the screen.",
-    notGranted: { camera: "This link does not allow a camera.", microphone: "This link does not allow a microphone.", screen: "This link does not allow sharing a screen.", screen_audio: "This link does not allow the sound of a screen." },
+    notGranted: {
+      camera: "This link does not allow a camera.",
+      microphone: "This link does not allow a microphone.",
+      screen: "This link does not allow sharing a screen.",
+      screen_audio: "This link does not allow the sound of a screen.",
+    },
     publishFailed: "The server did not take this. Try again in a moment.",
     people: (count: number): string => (count === 1 ? "Only you are here" : `${count} people`),
     more: (count: number): string => `and ${count} more`,
@@ -149,7 +155,8 @@ export const PROBLEMS: Readonly<Record<string, Problem>> = {
   },
   no_secret: {
     title: "This link has no key",
-    cause: "The room is end-to-end encrypted. The key is the part k=… of the link, which never reaches the server, so the server cannot give it to you.",
+    cause:
+      "The room is end-to-end encrypted. The key is the part k=… of the link, which never reaches the server, so the server cannot give it to you.",
     cure: "Ask whoever invited you for the whole link.",
   },
   bad_link_secret: {
@@ -172,8 +179,16 @@ export const PROBLEMS: Readonly<Record<string, Problem>> = {
     cause: "Its token has expired, was changed on its way, or is of another server.",
     cure: "Ask for a new link.",
   },
-  token_expired: { title: "This link has expired", cause: "Its token was valid for a limited time.", cure: "Ask for a new link." },
-  room_full: { title: "The room is full", cause: "It takes no more people.", cure: "Try again when somebody has left." },
+  token_expired: {
+    title: "This link has expired",
+    cause: "Its token was valid for a limited time.",
+    cure: "Ask for a new link.",
+  },
+  room_full: {
+    title: "The room is full",
+    cause: "It takes no more people.",
+    cure: "Try again when somebody has left.",
+  },
   room_ended: { title: "The meeting is over", cause: "The room was ended.", cure: "Ask the host for a new one." },
   not_granted: { title: "Not allowed", cause: "This link does not allow joining.", cure: "Ask for a link that does." },
   encryption_required: {
@@ -181,14 +196,25 @@ export const PROBLEMS: Readonly<Record<string, Problem>> = {
     cause: "The link has no key, and the room takes nothing that is not end-to-end encrypted.",
     cure: "Ask whoever invited you for the whole link, with k=… in it.",
   },
-  kicked: { title: "You were removed", cause: "A moderator ended your participation.", cure: "Ask the host if this was a mistake." },
+  kicked: {
+    title: "You were removed",
+    cause: "A moderator ended your participation.",
+    cure: "Ask the host if this was a mistake.",
+  },
   replaced: {
     title: "You joined from somewhere else",
     cause: "The same link was opened in another window or on another device.",
     cure: "Go on there, or join again here.",
   },
-  node_overloaded: { title: "The server is at its limit", cause: "It takes no more calls just now.", cure: "Try again in a minute." },
+  node_overloaded: {
+    title: "The server is at its limit",
+    cause: "It takes no more calls just now.",
+    cure: "Try again in a minute.",
+  },
   closed: { title: "The server ended the connection", cause: "It gave no reason.", cure: "Load the page again." },
-  unreachable: { title: "The server cannot be reached", cause: "The network or the server is away.", cure: "Check your connection." },
-  unknown: { title: "Something went wrong", cause: "An error that this page does not know.", cure: "Load the page again." },
+  unknown: {
+    title: "Something went wrong",
+    cause: "An error that this page does not know.",
+    cure: "Load the page again.",
+  },
 };

@@ -27,7 +27,7 @@ export async function importedSecret(text: string): Promise<CryptoKey> {
 /** What the server is told: 16 bits, which say nothing of the secret. */
 export async function keyIdPrefix(secret: CryptoKey, sender: string): Promise<number> {
   const [upper, lower] = await expanded(secret, joined(KEY_ID_LABEL, idBytes(sender)), 2);
-  return ((upper! << 8) | lower!) | 0x8000;
+  return (upper! << 8) | lower! | 0x8000;
 }
 
 export function keyId(prefix: number, epoch: number): number {

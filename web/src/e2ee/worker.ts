@@ -125,7 +125,12 @@ function opening(number: number, kind: Kind): Pass {
     const outcome = await slot(number).open(bytes, codec);
     if (outcome.refusal !== null) refuse(number, outcome.refusal);
     if (outcome.begins !== null) {
-      tell({ type: "flowing", slot: number, track: outcome.begins, timestamp: frame.getMetadata().rtpTimestamp ?? null });
+      tell({
+        type: "flowing",
+        slot: number,
+        track: outcome.begins,
+        timestamp: frame.getMetadata().rtpTimestamp ?? null,
+      });
     }
     return outcome.frame;
   };

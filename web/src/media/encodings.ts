@@ -50,7 +50,11 @@ export function tunedAnswer(sdp: string, sounds: ReadonlyMap<string, Source>): s
       const source = sounds.get(/^a=mid:(\S+)/m.exec(section)?.[1] ?? "");
       const opus = OPUS.exec(section)?.[1];
       if (source === undefined || opus === undefined) return section;
-      return withParameters(section, opus, source === "microphone" ? ["usedtx=1"] : ["stereo=1", "maxaveragebitrate=128000"]);
+      return withParameters(
+        section,
+        opus,
+        source === "microphone" ? ["usedtx=1"] : ["stereo=1", "maxaveragebitrate=128000"],
+      );
     })
     .join("");
 }
@@ -73,7 +77,8 @@ export function payloadTypes(sdp: string): ReadonlyMap<number, string> {
   for (const section of sdp.split(/(?=^m=)/m)) {
     const kind = /^m=(audio|video)/.exec(section)?.[1];
     if (kind === undefined) continue;
-    for (const match of section.matchAll(/^a=rtpmap:(\d+) ([^/]+)\//gm)) found.set(Number(match[1]), `${kind}/${match[2]}`);
+    for (const match of section.matchAll(/^a=rtpmap:(\d+) ([^/]+)\//gm))
+      found.set(Number(match[1]), `${kind}/${match[2]}`);
   }
   return found;
 }

@@ -116,8 +116,15 @@ export class MediaSession {
     await this.publications.get(source)?.transceiver.sender.replaceTrack(track);
   }
 
-  /** As many more as the server says would help, up to what it allows. */
-  addSlots(audio: number, video: number): void {
+  /** As many more as the server says would help, up to what it allows. Those that are on their way count. */
+  async addMore(audio: number, video: number): Promise<void> {
+    const coming = (kind: Kind): number =>
+      this.slots.filter((one) => one.kind === kind && one.transceiver.mid === null).length;
+    this.addSlots(audio - coming("audio"), video - coming("video"));
+    await this.renegotiate();
+  }
+
+  private addSlots(audio: number, video: number): void {
     const has = (kind: Kind): number => this.slots.filter((slot) => slot.kind === kind).length;
     const more = { audio: this.limits.audio_slots - has("audio"), video: this.limits.video_slots - has("video") };
     for (let count = Math.min(audio, more.audio); count > 0; count -= 1) this.addSlot("audio");
@@ -187,7 +194,9 @@ export class MediaSession {
         publish: sent.map((one) => this.announced(one)),
         receive: { audio: received("audio"), video: received("video") },
       });
-      const sounds = new Map(sent.filter((one) => one.kind === "audio").map((one) => [one.transceiver.mid!, one.source]));
+      const sounds = new Map(
+        sent.filter((one) => one.kind === "audio").map((one) => [one.transceiver.mid!, one.source]),
+      );
       // Before a frame can come.
       this.sealing?.nameCodecs(payloadTypes(answer.sdp));
       await this.peer.setRemoteDescription({ type: "answer", sdp: tunedAnswer(answer.sdp, sounds) });

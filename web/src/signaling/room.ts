@@ -1,6 +1,17 @@
 /** What is known of a room: what joining told, and what the server's notices have changed since. Pure. */
 
-import type { Connection, Joined, Mode, Notice, NoticeData, NoticeType, Participant, Quality, Room, Track } from "./messages.ts";
+import type {
+  Connection,
+  Joined,
+  Mode,
+  Notice,
+  NoticeData,
+  NoticeType,
+  Participant,
+  Quality,
+  Room,
+  Track,
+} from "./messages.ts";
 
 export interface RoomState {
   readonly self: Participant;
@@ -13,8 +24,6 @@ export interface RoomState {
   readonly mutedBy: ReadonlyMap<string, string>;
   /** Levels from 0 to 1 of those who speak. */
   readonly speakers: ReadonlyMap<string, number>;
-  /** The mid of the slot that a track flows in. */
-  readonly slotOf: ReadonlyMap<string, string>;
   readonly quality: ReadonlyMap<string, Quality>;
   readonly connection: Connection;
 }
@@ -27,7 +36,6 @@ export function entered(joined: Joined): RoomState {
     tracks: new Map(joined.tracks.map((one) => [one.id, one])),
     mutedBy: new Map(),
     speakers: levels(joined.speakers),
-    slotOf: new Map(),
     quality: new Map(),
     connection: "good",
   };
@@ -41,7 +49,11 @@ const REDUCERS: Reducers = {
   participant_left: (state, { participant }) => {
     const theirs = [...state.tracks.values()].filter((track) => track.participant === participant);
     const left = theirs.reduce((rest, track) => withoutTrack(rest, track.id), state);
-    return { ...left, participants: without(left.participants, participant), speakers: without(left.speakers, participant) };
+    return {
+      ...left,
+      participants: without(left.participants, participant),
+      speakers: without(left.speakers, participant),
+    };
   },
   track_published: (state, track) => ({ ...state, tracks: having(state.tracks, track.id, track) }),
   track_unpublished: (state, { track }) => withoutTrack(state, track),
@@ -50,13 +62,6 @@ const REDUCERS: Reducers = {
     if (known === undefined) return state;
     const mutedBy = muted && by !== "publisher" ? having(state.mutedBy, track, by) : without(state.mutedBy, track);
     return { ...state, tracks: having(state.tracks, track, { ...known, muted }), mutedBy };
-  },
-  slots: (state, { slots }) => {
-    const slotOf = new Map(state.slotOf);
-    const changed = new Set(slots.map((one) => one.mid));
-    for (const [track, mid] of slotOf) if (changed.has(mid)) slotOf.delete(track);
-    for (const { mid, track } of slots) if (track !== null) slotOf.set(track, mid);
-    return { ...state, slotOf };
   },
   quality: (state, { tracks, connection }) => {
     const quality = new Map(state.quality);
@@ -87,7 +92,6 @@ function withoutTrack(state: RoomState, track: string): RoomState {
     ...state,
     tracks: without(state.tracks, track),
     mutedBy: without(state.mutedBy, track),
-    slotOf: without(state.slotOf, track),
     quality: without(state.quality, track),
   };
 }

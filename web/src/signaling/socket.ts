@@ -39,7 +39,7 @@ export interface SocketEvents {
   /** Back on the same place: nothing was missed but answers to what was asked last. */
   resumed(): void;
   notice(notice: Notice): void;
-  /** For good. `code` is a refusal of the server, or `unreachable`, `turned_away`, `closed`. */
+  /** For good. `code` is a refusal of the server, or `turned_away`, `closed`, `unknown`. */
   ended(code: string, detail: string): void;
 }
 

@@ -28,7 +28,11 @@ export class Chat {
         "header",
         {},
         h("h2", {}, T.title),
-        h("button", { class: "plain", type: "button", "aria-label": T.close, click: () => actions.close() }, icon("close")),
+        h(
+          "button",
+          { class: "plain", type: "button", "aria-label": T.close, click: () => actions.close() },
+          icon("close"),
+        ),
       ),
       this.empty,
       this.log,

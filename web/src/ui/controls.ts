@@ -41,7 +41,11 @@ export class Controls {
     this.element = h("nav", { class: "controls", "aria-label": T.label });
     for (const what of TOGGLES) {
       const picture = icon(ICONS[what].off);
-      const button = h("button", { class: "round", type: "button", "data-control": what, click: () => actions.toggle(what) }, picture);
+      const button = h(
+        "button",
+        { class: "round", type: "button", "data-control": what, click: () => actions.toggle(what) },
+        picture,
+      );
       this.toggles.set(what, { button, picture });
       this.element.append(button);
     }
@@ -68,13 +72,27 @@ export class Controls {
     );
     this.chat = h(
       "button",
-      { class: "round", type: "button", "data-control": "chat", "aria-label": T.chat, title: T.chat, click: () => actions.chat() },
+      {
+        class: "round",
+        type: "button",
+        "data-control": "chat",
+        "aria-label": T.chat,
+        title: T.chat,
+        click: () => actions.chat(),
+      },
       icon("chat"),
       this.unread,
     );
     const leave = h(
       "button",
-      { class: "round leave", type: "button", "data-control": "leave", "aria-label": T.leave, title: T.leave, click: () => actions.leave() },
+      {
+        class: "round leave",
+        type: "button",
+        "data-control": "leave",
+        "aria-label": T.leave,
+        title: T.leave,
+        click: () => actions.leave(),
+      },
       icon("leave"),
     );
     this.element.append(h("div", { class: "popover-anchor" }, this.reactions, this.react), this.chat, leave);

@@ -47,7 +47,11 @@ export function spotlight(count: number, stage: Size): readonly Rectangle[] {
     : { width: stage.width, height: stage.height - strip - GAP };
   const side = isWide ? { width: strip, height: stage.height } : { width: stage.width, height: strip };
   const offset = isWide ? { left: main.width + GAP, top: 0 } : { left: 0, top: main.height + GAP };
-  const others = grid(count - 1, side).map((one) => ({ ...one, left: one.left + offset.left, top: one.top + offset.top }));
+  const others = grid(count - 1, side).map((one) => ({
+    ...one,
+    left: one.left + offset.left,
+    top: one.top + offset.top,
+  }));
   return [{ left: 0, top: 0, ...main }, ...others];
 }
 

@@ -17,7 +17,12 @@ export interface Prepared {
 
 export class Preview {
   readonly element: HTMLElement;
-  private readonly video = h("video", { class: "picture mirrored", autoplay: true, playsinline: true, "aria-label": T.camera });
+  private readonly video = h("video", {
+    class: "picture mirrored",
+    autoplay: true,
+    playsinline: true,
+    "aria-label": T.camera,
+  });
   private readonly off = h("p", { class: "quiet" }, T.cameraOff);
   private readonly meter = h("div", {
     class: "meter",
@@ -26,7 +31,12 @@ export class Preview {
     "aria-valuemin": 0,
     "aria-valuemax": 100,
   });
-  private readonly name = h("input", { id: "name", autocomplete: "name", maxlength: LONGEST_NAME, placeholder: T.namePlaceholder });
+  private readonly name = h("input", {
+    id: "name",
+    autocomplete: "name",
+    maxlength: LONGEST_NAME,
+    placeholder: T.namePlaceholder,
+  });
   private readonly selects: Readonly<Record<DeviceKind, HTMLSelectElement>>;
   private readonly troubles: Readonly<Record<DeviceKind, HTMLElement>>;
   private readonly tracks: Record<DeviceKind, MediaStreamTrack | null> = { camera: null, microphone: null };
@@ -37,7 +47,12 @@ export class Preview {
 
   constructor(seal: HTMLElement, done: (prepared: Prepared) => void) {
     const select = (kind: DeviceKind): HTMLSelectElement =>
-      h("select", { id: kind, change: () => void this.choose(kind) }, h("option", { value: DEFAULT }, T[kind]), h("option", { value: NONE }, T.none));
+      h(
+        "select",
+        { id: kind, change: () => void this.choose(kind) },
+        h("option", { value: DEFAULT }, T[kind]),
+        h("option", { value: NONE }, T.none),
+      );
     const trouble = (): HTMLElement => h("p", { class: "bad", role: "alert" });
     this.selects = { camera: select("camera"), microphone: select("microphone") };
     this.troubles = { camera: trouble(), microphone: trouble() };
@@ -98,7 +113,8 @@ export class Preview {
       else track.stop();
     } catch (error) {
       if (turn !== this.turns[kind]) return;
-      const problem = DEVICE_PROBLEMS[error instanceof DOMException ? error.name : ""] ?? DEVICE_PROBLEMS["NotReadableError"]!;
+      const problem =
+        DEVICE_PROBLEMS[error instanceof DOMException ? error.name : ""] ?? DEVICE_PROBLEMS["NotReadableError"]!;
       setText(this.troubles[kind], `${problem.cause} ${problem.cure}`);
       this.selects[kind].value = NONE;
     }

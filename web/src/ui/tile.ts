@@ -19,7 +19,11 @@ export class TileView {
   private readonly initials = h("span", { class: "initials", "aria-hidden": "true" });
   private readonly note = h("p", { class: "tile-note" });
   private readonly name = h("span", { class: "name" });
-  private readonly muted = h("span", { class: "muted-sign", role: "img", "aria-label": T.muted }, icon("microphoneOff"));
+  private readonly muted = h(
+    "span",
+    { class: "muted-sign", role: "img", "aria-label": T.muted },
+    icon("microphoneOff"),
+  );
   private readonly hand = h("span", { class: "hand", role: "img", "aria-label": T.hand }, "✋");
   private readonly pin: HTMLButtonElement;
   private readonly badge: HTMLButtonElement;
@@ -118,7 +122,13 @@ export class TileView {
   }
 
   private spoken(tile: Tile, shownName: string): string {
-    const parts = [shownName, tile.isSelf ? T.you : "", tile.isMuted ? T.muted : "", tile.handRaised ? T.hand : "", noteOf(tile)];
+    const parts = [
+      shownName,
+      tile.isSelf ? T.you : "",
+      tile.isMuted ? T.muted : "",
+      tile.handRaised ? T.hand : "",
+      noteOf(tile),
+    ];
     return parts.filter((part) => part !== "").join(", ");
   }
 
@@ -167,7 +177,7 @@ export function float(tile: TileView, emoji: string): void {
 
 function noteOf(tile: Tile): string {
   if (tile.picture === "coming") return T.waiting;
-  if (tile.picture === "refused") return T.undecryptable;
+  if (tile.picture === "refused") return tile.isEncrypted ? T.undecryptable : T.clear;
   return "";
 }
 
@@ -178,7 +188,10 @@ function whyOf(tile: Tile): string | null {
 }
 
 export function initialsOf(name: string): string {
-  const words = name.trim().split(/\s+/).filter((word) => word !== "");
+  const words = name
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   const first = [...(words[0] ?? "?")][0] ?? "?";
   const last = words.length > 1 ? ([...words[words.length - 1]!][0] ?? "") : "";
   return (first + last).toLocaleUpperCase();

@@ -26,6 +26,7 @@ export interface Tile {
   readonly level: number;
   readonly handRaised: boolean;
   readonly isPinned: boolean;
+  /** By what its publisher says of it. */
   readonly isEncrypted: boolean;
   readonly quality: Quality | null;
   readonly connection: Connection | null;
@@ -53,11 +54,14 @@ export function shownTiles(state: RoomState, facts: MediaFacts): Shown {
   const tracks = [...state.tracks.values()];
   const all = everybody.flatMap((one) => {
     const theirs = tracks.filter((track) => track.participant === one.id);
-    const isSharing = one === state.self ? facts.sending.has("screen") : theirs.some((track) => track.source === "screen");
+    const isSharing =
+      one === state.self ? facts.sending.has("screen") : theirs.some((track) => track.source === "screen");
     const camera = tile(state, facts, one, theirs, false);
     return isSharing ? [tile(state, facts, one, theirs, true), camera] : [camera];
   });
-  const ordered = all.map((one, place) => ({ one, rank: rank(one), place })).sort((a, b) => a.rank - b.rank || a.place - b.place);
+  const ordered = all
+    .map((one, place) => ({ one, rank: rank(one), place }))
+    .sort((a, b) => a.rank - b.rank || a.place - b.place);
   // Order by rank decides only who is shown; among those who are, everybody keeps their place, so nothing jumps about.
   const chosen = new Set(ordered.slice(0, MOST_TILES).map(({ one }) => one.key));
   const tiles = all.filter((one) => chosen.has(one.key));
@@ -79,7 +83,13 @@ function rank(one: Tile): number {
   return one.picture === "off" ? 5 : 4;
 }
 
-function tile(state: RoomState, facts: MediaFacts, one: Participant, theirs: readonly Track[], isScreen: boolean): Tile {
+function tile(
+  state: RoomState,
+  facts: MediaFacts,
+  one: Participant,
+  theirs: readonly Track[],
+  isScreen: boolean,
+): Tile {
   const isSelf = one.id === state.self.id;
   const source = (name: Source): Track | undefined => theirs.find((track) => track.source === name);
   const video = source(isScreen ? "screen" : "camera");
@@ -99,7 +109,7 @@ function tile(state: RoomState, facts: MediaFacts, one: Participant, theirs: rea
     level: isScreen ? 0 : (state.speakers.get(one.id) ?? 0),
     handRaised: !isScreen && one.hand_raised,
     isPinned: facts.pinned === key,
-    isEncrypted: facts.sealed,
+    isEncrypted: video?.encrypted ?? true,
     quality: (video && state.quality.get(video.id)) ?? null,
     connection: isSelf ? state.connection : null,
   };

@@ -7,7 +7,17 @@ import { patternTrack } from "./pattern.ts";
 
 const query = new URLSearchParams(location.search);
 const people = Number(query.get("people") ?? 2);
-const NAMES = ["Ada Lovelace", "Zoë", "Hedy Lamarr", "Katherine Johnson", "Alan Turing", "Radia Perlman", "Grace Hopper", "李小龙", "Joan Clarke"];
+const NAMES = [
+  "Ada Lovelace",
+  "Zoë",
+  "Hedy Lamarr",
+  "Katherine Johnson",
+  "Alan Turing",
+  "Radia Perlman",
+  "Grace Hopper",
+  "李小龙",
+  "Joan Clarke",
+];
 const COLOURS = ["#31586f", "#6f4031", "#3c6f31", "#5a316f", "#6f6531", "#31436f"];
 
 function tile(place: number, isScreen = false): Tile {
@@ -28,7 +38,14 @@ function tile(place: number, isScreen = false): Tile {
     handRaised: place === 3,
     isPinned: false,
     isEncrypted: true,
-    quality: { track: `t${place}`, layer: 1, width: 640, height: 360, why: "fills_tile", detail: "640x360 fills 610x343" },
+    quality: {
+      track: `t${place}`,
+      layer: 1,
+      width: 640,
+      height: 360,
+      why: "fills_tile",
+      detail: "640x360 fills 610x343",
+    },
     connection: place === 0 ? "good" : null,
   };
 }
@@ -64,5 +81,9 @@ for (const [place, one] of tiles.entries()) {
   view.stage.view(one.key)?.reveal(null);
 }
 view.said("Zoë", "Shall we begin?", false);
-view.said("Hedy Lamarr", "One minute, my second screen is not there yet. https://example.org/a/very/long/address/that/does/not/break", false);
+view.said(
+  "Hedy Lamarr",
+  "One minute, my second screen is not there yet. https://example.org/a/very/long/address/that/does/not/break",
+  false,
+);
 if (query.get("note") === "1") view.notes.say("Katherine Johnson raised a hand");

@@ -51,7 +51,11 @@ function prefer(one: RTCRtpTransceiver, codec: string): void {
   one.setCodecPreferences(codecs.filter((can) => can.mimeType === `video/${codec}`));
 }
 
-async function publish(peer: RTCPeerConnection, sealing: Sealing | null, codec: string): Promise<{ sections: Sections; cids: string[] }> {
+async function publish(
+  peer: RTCPeerConnection,
+  sealing: Sealing | null,
+  codec: string,
+): Promise<{ sections: Sections; cids: string[] }> {
   const video = peer.addTransceiver(patternTrack("#c02080"), { direction: "sendonly" });
   const audio = peer.addTransceiver(await toneTrack(440), { direction: "sendonly" });
   prefer(video, codec);
@@ -80,7 +84,10 @@ async function pixelOf(track: MediaStreamTrack): Promise<readonly number[]> {
 export async function trial(plan: Plan): Promise<Came> {
   const [from, to] = [new RTCPeerConnection(), new RTCPeerConnection()];
   const sending = plan.sender === "sealed" ? await Sealing.start(await importedSecret(HERE)) : null;
-  const receiving = plan.receiver === "none" ? null : await Sealing.start(await importedSecret(plan.receiver === "same" ? HERE : ELSEWHERE));
+  const receiving =
+    plan.receiver === "none"
+      ? null
+      : await Sealing.start(await importedSecret(plan.receiver === "same" ? HERE : ELSEWHERE));
   const { sections, cids } = await publish(from, sending, plan.codec);
   const [flowing, refusals]: [string[], string[]] = [[], []];
   const slots: number[] = [];
@@ -111,7 +118,12 @@ export async function trial(plan: Plan): Promise<Came> {
   receiving?.nameCodecs(types);
   await from.setRemoteDescription(to.localDescription!);
   const sound = document.createElement("audio");
-  sound.srcObject = new MediaStream(to.getReceivers().map((one) => one.track).filter((track) => track.kind === "audio"));
+  sound.srcObject = new MediaStream(
+    to
+      .getReceivers()
+      .map((one) => one.track)
+      .filter((track) => track.kind === "audio"),
+  );
   void sound.play();
   const shown = to.getReceivers().find((one) => one.track.kind === "video")!.track;
   if (plan.assigned === "late") {
@@ -129,7 +141,10 @@ export async function trial(plan: Plan): Promise<Came> {
   return came;
 }
 
-async function figures(from: RTCPeerConnection, to: RTCPeerConnection): Promise<Omit<Came, "pixel" | "flowing" | "refusals">> {
+async function figures(
+  from: RTCPeerConnection,
+  to: RTCPeerConnection,
+): Promise<Omit<Came, "pixel" | "flowing" | "refusals">> {
   const received = [...(await to.getStats()).values()].filter((one) => one.type === "inbound-rtp");
   const sent = [...(await from.getStats()).values()].filter((one) => one.type === "outbound-rtp");
   const video = received.find((one) => one.kind === "video");

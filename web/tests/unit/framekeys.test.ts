@@ -92,7 +92,8 @@ describe.each(vectors.frames.sealed)("a $codec frame with counter $counter", (fr
     const prefixed = sealed.slice();
     // What stays clear is bound too; its first bit says how long it is.
     if (prefix > 0) prefixed[prefix - 1]! ^= 0x40;
-    if (prefix > 0) await expect(new Opener(await scheduled()).open(prefixed, codec)).rejects.toThrow("sframe_unauthentic");
+    if (prefix > 0)
+      await expect(new Opener(await scheduled()).open(prefixed, codec)).rejects.toThrow("sframe_unauthentic");
   });
 });
 
@@ -160,7 +161,12 @@ test("keys cannot be taken out", async () => {
 });
 
 test("headers say each value in one way", () => {
-  for (const [keyId, counter] of [[0, 0], [7, 8], [0x8d9b00, 255], [0xffffff, 2 ** 32 - 1]] as const) {
+  for (const [keyId, counter] of [
+    [0, 0],
+    [7, 8],
+    [0x8d9b00, 255],
+    [0xffffff, 2 ** 32 - 1],
+  ] as const) {
     const header = buildHeader(keyId, counter);
     expect(parseHeader(header)).toEqual({ keyId: BigInt(keyId), counter: BigInt(counter), size: header.length });
   }
@@ -173,7 +179,15 @@ test("headers say each value in one way", () => {
 test("a replay window holds what is near, and takes what is far behind for seen", () => {
   const window = new ReplayWindow(8);
   for (const counter of [0n, 2n, 9n]) window.see(counter);
-  expect([0n, 1n, 2n, 3n, 8n, 9n, 10n].map((counter) => window.wasSeen(counter))).toEqual([true, true, true, false, false, true, false]);
+  expect([0n, 1n, 2n, 3n, 8n, 9n, 10n].map((counter) => window.wasSeen(counter))).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+    true,
+    false,
+  ]);
   window.see(2n ** 63n);
   expect(window.wasSeen(9n)).toBe(true);
   expect(window.wasSeen(2n ** 63n - 1n)).toBe(false);

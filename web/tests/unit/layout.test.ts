@@ -46,7 +46,8 @@ describe.each(STAGES)("on $width x $height", (stage) => {
     const tiles = spotlight(count, stage);
     expect(tiles).toHaveLength(count);
     expectSound(tiles, stage);
-    for (const other of tiles.slice(1)) expect(other.width * other.height).toBeLessThan(tiles[0]!.width * tiles[0]!.height);
+    for (const other of tiles.slice(1))
+      expect(other.width * other.height).toBeLessThan(tiles[0]!.width * tiles[0]!.height);
   });
 });
 

@@ -24,7 +24,13 @@ const ANSWER = [
 ].join("\r\n");
 
 test("speech stops in silence and a screen's sound is stereo; other sections stay as they are", () => {
-  const tuned = tunedAnswer(ANSWER, new Map([["0", "microphone"], ["1", "screen_audio"]] as const));
+  const tuned = tunedAnswer(
+    ANSWER,
+    new Map([
+      ["0", "microphone"],
+      ["1", "screen_audio"],
+    ] as const),
+  );
   expect(tuned).toContain("a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\n");
   expect(tuned).toContain("a=rtpmap:109 opus/48000/2\r\na=fmtp:109 stereo=1;maxaveragebitrate=128000\r\n");
   expect(tuned.split("m=video")[1]).toBe(ANSWER.split("m=video")[1]);
@@ -37,11 +43,20 @@ test("a parameter that was there is said once", () => {
 });
 
 test("payload types are read of every section", () => {
-  expect([...payloadTypes(ANSWER)]).toEqual([[111, "audio/opus"], [109, "audio/opus"], [96, "video/VP8"], [97, "video/rtx"]]);
+  expect([...payloadTypes(ANSWER)]).toEqual([
+    [111, "audio/opus"],
+    [109, "audio/opus"],
+    [96, "video/VP8"],
+    [97, "video/rtx"],
+  ]);
 });
 
 test("a camera is sent in three sizes, the smallest first, and a screen in one", () => {
-  expect(encodings("camera").map((one) => [one.rid, one.scaleResolutionDownBy])).toEqual([["q", 4], ["h", 2], ["f", 1]]);
+  expect(encodings("camera").map((one) => [one.rid, one.scaleResolutionDownBy])).toEqual([
+    ["q", 4],
+    ["h", 2],
+    ["f", 1],
+  ]);
   expect(layers("camera", 1280, 720).map((one) => one.width)).toEqual([320, 640, 1280]);
   expect([encodings("screen").length, layers("screen", 1920, 1080).length]).toEqual([1, 0]);
 });
@@ -81,7 +96,8 @@ test("a negotiation that failed does not keep the next from running", async () =
 
 test("sizes are told when they differ enough to matter", () => {
   const wants = new Wants();
-  const shown = (width: number): Map<string, { width: number; height: number }> => new Map([["v", { width, height: 360 }]]);
+  const shown = (width: number): Map<string, { width: number; height: number }> =>
+    new Map([["v", { width, height: 360 }]]);
   expect(wants.due(shown(640), ["v", "w"])).toEqual([
     { track: "v", size: { width: 640, height: 360 } },
     { track: "w", size: null },
@@ -93,7 +109,9 @@ test("sizes are told when they differ enough to matter", () => {
 
 test("a size that creeps is told in the end", () => {
   const wants = new Wants();
-  const told = Array.from({ length: 40 }, (_, step) => wants.due(new Map([["v", { width: 300 + step * 10, height: 300 }]]), ["v"]));
+  const told = Array.from({ length: 40 }, (_, step) =>
+    wants.due(new Map([["v", { width: 300 + step * 10, height: 300 }]]), ["v"]),
+  );
   expect(told.filter((due) => due.length > 0).length).toBeGreaterThan(5);
 });
 
@@ -107,8 +125,28 @@ test("waiting doubles up to a bound, and nobody waits exactly as long as another
 test("rates come from two readings, and layers of a simulcast add up", () => {
   const reader = new FactsReader();
   const reading = (timestamp: number, bytes: number): Parameters<FactsReader["read"]>[0] => [
-    { type: "outbound-rtp", mid: "0", rid: "q", timestamp, bytesSent: bytes, frameHeight: 180, frameWidth: 320, framesPerSecond: 30, framesEncoded: 10 },
-    { type: "outbound-rtp", mid: "0", rid: "f", timestamp, bytesSent: 3 * bytes, frameHeight: 720, frameWidth: 1280, framesPerSecond: 30, framesEncoded: 9 },
+    {
+      type: "outbound-rtp",
+      mid: "0",
+      rid: "q",
+      timestamp,
+      bytesSent: bytes,
+      frameHeight: 180,
+      frameWidth: 320,
+      framesPerSecond: 30,
+      framesEncoded: 10,
+    },
+    {
+      type: "outbound-rtp",
+      mid: "0",
+      rid: "f",
+      timestamp,
+      bytesSent: 3 * bytes,
+      frameHeight: 720,
+      frameWidth: 1280,
+      framesPerSecond: 30,
+      framesEncoded: 9,
+    },
     { type: "candidate-pair", timestamp },
   ];
   expect(reader.read(reading(1000, 1000)).get("0")?.bitrate).toBe(0);

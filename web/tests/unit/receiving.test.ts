@@ -24,7 +24,11 @@ test("a slot plays what it was told it holds, and says when that begins", async 
   const ada = await party("ada");
   const slot = new ReceiveSlot(never);
   slot.assign(ada.assigned);
-  expect(await slot.open(await ada.sealer.seal(FRAME, "vp8"), "vp8")).toEqual({ frame: FRAME, refusal: null, begins: "ada" });
+  expect(await slot.open(await ada.sealer.seal(FRAME, "vp8"), "vp8")).toEqual({
+    frame: FRAME,
+    refusal: null,
+    begins: "ada",
+  });
   expect((await slot.open(await ada.sealer.seal(FRAME, "vp8"), "vp8")).begins).toBeNull();
 });
 

@@ -60,17 +60,6 @@ test("an update of oneself does not make one somebody else", () => {
   expect(state.participants.size).toBe(0);
 });
 
-test("a slot holds one track, and a track that moves leaves its old slot", () => {
-  const slots = (...changes: readonly (readonly [string, string | null])[]): Notice => ({
-    type: "slots",
-    data: { slots: changes.map(([mid, of]) => ({ mid, track: of, reason: "free_slot" })) },
-  });
-  const first = after(room([]), slots(["1", "a"], ["2", "b"]));
-  expect([...first.slotOf]).toEqual([["a", "1"], ["b", "2"]]);
-  expect([...after(first, slots(["1", "b"], ["2", null])).slotOf]).toEqual([["b", "1"]]);
-  expect([...after(first, slots(["1", "b"], ["2", "a"])).slotOf].sort()).toEqual([["a", "2"], ["b", "1"]]);
-});
-
 test("who muted is remembered only where it was not the publisher, until it is over", () => {
   const muted = (on: boolean, by: string): Notice => ({ type: "track_muted", data: { track: "m", muted: on, by } });
   const state = room(["ada"], [track("m", "ada", "microphone")]);
