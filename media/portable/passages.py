@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from media.codecs.names import CodecName
 from media.engine import SourceId
 from media.portable.rewriting import PictureShifts
-from media.portable.selection import MOST_LAYERS, Flow, Limits
+from media.portable.selection import Flow, Limits
 from media.sequence import Turn
+
+# A session description names at most 32 encodings of one source.
+_STREAM_BITS: Final = 8
 
 
 def key_of(source: SourceId, stream: int) -> int:
     """What ``media.sequence`` calls a source: every stream counts for itself."""
-    return source * MOST_LAYERS + stream
+    return source << _STREAM_BITS | stream
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -20,7 +20,7 @@ from media.portable.packet import Incoming
 from media.portable.passages import Passage, key_of
 from media.portable.repairs import Numbers
 from media.portable.rewriting import HEAD_BYTES, REWRITTEN, Layouts
-from media.portable.selection import Flow, Limits, aimed, brings_nearer, limits_in_stream
+from media.portable.selection import MOST_LAYERS, Flow, Limits, aimed, brings_nearer, limits_in_stream
 from media.portable.streams import SenderClock
 from media.portable.writing import LAYERED, Writer
 from media.rtcp.packets import ReportBlock, SenderReport
@@ -263,6 +263,9 @@ class Sink:
             self._stop()
 
     def _offer_other(self, source: SourceId, packet: Incoming, now: float) -> bytes | None:
+        if packet.spatial >= MOST_LAYERS:
+            self._drops["sink_too_many_layers"] += 1
+            return None
         if source == self._assigned:
             self._flow.saw(packet)
             if self._begins(source, packet):

@@ -252,6 +252,13 @@ class TestTemporalLayers:
         assert numbers(slot.offer(ANNE, *feed.frame())) == [103, 104]
 
 
+def test_more_encodings_than_there_can_be_layers_are_not_sent() -> None:
+    slot, feed = Slot(), Feed(stream=8)
+    slot.sink.assign(ANNE)
+    assert slot.offer(ANNE, *feed.key()) == []
+    assert slot.drops == {"sink_too_many_layers": 2}
+
+
 def test_a_packet_may_say_that_it_is_of_a_layer_that_was_never_announced() -> None:
     slot, feed = Slot(), Feed()
     slot.sink.assign(ANNE)
