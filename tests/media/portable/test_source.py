@@ -478,6 +478,15 @@ class TestMuting:
         assert source.requests(ingress.now + HOLDOFF, None, OURS) == []
         assert kinds(ingress.receive(repair_of(lost, REPAIR, 1))) == ["Gap"]
 
+    def test_to_end_a_muting_that_is_none_changes_nothing(self) -> None:
+        ingress = Ingress()
+        source = camera(ingress)
+        first, lost, last = Sender().key_frame()
+        ingress.receive(first, last)
+        source.mute(muted=False)
+        assert source.requests(ingress.now + HOLDOFF, None, OURS) == [Nack(OURS, 1000, (5001,))]
+        assert sequences(ingress.receive(lost)) == [5001]
+
     def test_its_publisher_is_asked_for_nothing_meanwhile(self) -> None:
         ingress = Ingress()
         source = camera(ingress)

@@ -55,11 +55,11 @@ def test_layers_have_their_own_rates() -> None:
 def test_what_came_and_what_was_lost() -> None:
     ingress = Ingress()
     source = camera(ingress)
-    first, _, last = Sender().key_frame()
-    padded = packet(1000, 5003, b"\x10\x00", padding=100)
+    first, _, _, last = Sender(pieces=4).key_frame()
+    padded = packet(1000, 5004, b"\x10\x00", padding=100)
     ingress.receive(first, last, padded)
     stats = source.stats(ingress.now)
-    assert (stats.packets, stats.lost, stats.repaired, stats.codec) == (3, 1, 0, VP8)
+    assert (stats.packets, stats.lost, stats.repaired, stats.codec) == (3, 2, 0, VP8)
     assert stats.bytes == sum(len(one.build()) for one in (first, last, padded))
 
 
