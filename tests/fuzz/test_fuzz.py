@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import re
 import sys
 
 import pytest
@@ -17,7 +18,6 @@ ROOT = seeds.FOUND.parents[2]
 SECONDS = 2
 # Its start takes a second or two, and other tests run beside it.
 PATIENCE = 60
-HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -59,12 +59,15 @@ def test_refusing_is_right_at_first_and_wrong_for_what_was_written() -> None:
         check(Target(broken, lambda _data, _value: None, list), b"")
 
 
-@pytest.mark.skipif(not HAS_ATHERIS, reason="atheris is installed on Linux with x86-64 only")
-@pytest.mark.slow(alone=False)
-@pytest.mark.parametrize("name", TARGETS)
-async def test_seconds_of_fuzzing_find_nothing(name: str) -> None:
+needs_atheris = pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None, reason="atheris is installed on Linux with x86-64 only"
+)
+
+
+async def ended(*command: str) -> tuple[int | None, str]:
+    """What a Python of its own returned, and said of errors: atheris changes the modules that it instruments."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fuzz.run", name, "--seconds", str(SECONDS)),
+        *(sys.executable, *command),
         cwd=ROOT,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -76,5 +79,34 @@ async def test_seconds_of_fuzzing_find_nothing(name: str) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, said.decode(errors="replace")[-4000:]
-    assert b" runs in " in said
+    return process.returncode, said.decode(errors="replace")
+
+
+@needs_atheris
+@pytest.mark.slow(alone=False)
+@pytest.mark.parametrize("name", TARGETS)
+async def test_seconds_of_fuzzing_find_nothing(name: str) -> None:
+    code, said = await ended("-m", "tests.fuzz.run", name, "--seconds", str(SECONDS))
+    assert code == 0, said[-4000:]
+    assert " runs in " in said
+
+
+BROKEN = """
+from tests.fuzz import run
+
+def check(target, data):
+    if len(data) > 3:
+        raise IndexError(len(data))
+
+run.check = check
+run.main()
+"""
+
+
+@needs_atheris
+@pytest.mark.slow(alone=False)
+async def test_a_fault_ends_the_run_and_its_input_is_shown() -> None:
+    code, said = await ended("-c", BROKEN, "sframe", "--seconds", "10")
+    assert code not in (0, None)
+    (shown,) = re.findall(r"fault in sframe by ([0-9a-f]+)", said)
+    assert len(bytes.fromhex(shown)) > 3
