@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 
 from aiortc import MediaStreamTrack
 
@@ -30,6 +31,19 @@ def voice(file: str | None) -> MediaStreamTrack:
     return sound
 
 
+def written(text: str) -> str:
+    """As the meeting page writes chat."""
+    return json.dumps({"kind": "chat", "text": text})
+
+
+def read(payload: bytes) -> str:
+    """Chat of the meeting page, or whatever else somebody's program sends."""
+    try:
+        return str(json.loads(payload)["text"])
+    except (ValueError, LookupError, TypeError):
+        return payload.decode(errors="replace")
+
+
 async def answer(room: Room) -> None:
     """Until the room is over."""
     async for event in room.events():
@@ -37,9 +51,9 @@ async def answer(room: Room) -> None:
             case ParticipantJoined(participant):
                 print(f"{participant.name or participant.identity} came in")
             case DataReceived(participant, payload) if participant is not None:
-                said = payload.decode(errors="replace")
+                said = read(payload)
                 print(f"{participant.name or participant.identity}: {said}")
-                await room.send(said[::-1], to=[participant.id])
+                await room.send(written(said[::-1]), to=[participant.id])
 
 
 async def talk(room: Room, file: str | None) -> None:

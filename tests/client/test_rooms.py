@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import wave
 from array import array
@@ -397,8 +398,10 @@ async def test_the_talking_bot_of_the_examples_speaks_and_answers(here: World, s
         async with secureconnect.join_link(link, name="Bot", video_slots=0) as bot:
             talking = asyncio.create_task(talking_bot.talk(bot, str(speech)))
             await hears_something(ada)
-            await ada.send("stressed", to=[bot.me.id])
-            assert (await heard(events, secureconnect.DataReceived)).payload == b"desserts"
+            for written in (b'{"kind": "chat", "text": "stressed"}', b"stressed"):
+                await ada.send(written, to=[bot.me.id])
+                answered = await heard(events, secureconnect.DataReceived)
+                assert json.loads(answered.payload) == {"kind": "chat", "text": "desserts"}
             await heard(events, secureconnect.TrackUnpublished)
         async with asyncio.timeout(PATIENCE):
             await talking
