@@ -217,7 +217,7 @@ class Connection:
     ) -> _Plan:
         if self._offer is not None:
             require_successor(self._offer, offer)
-        agreement = describing.agreed(offer, mode, admission, publish, receive)
+        agreement = describing.agreed(offer, mode, admission, publish, receive, estimator=self._node.estimator)
         for one in publish:
             before = self.sending.get(one.cid)
             if before is not None and _nature(before.announced) != _nature(one):

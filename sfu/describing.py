@@ -37,13 +37,19 @@ def require_granted(mode: Mode, admission: Admission, publish: Sequence[Publicat
 
 
 def agreed(
-    offer: Offer, mode: Mode, admission: Admission, publish: Sequence[Publication], receive: Receive
+    offer: Offer,
+    mode: Mode,
+    admission: Admission,
+    publish: Sequence[Publication],
+    receive: Receive,
+    *,
+    estimator: Estimator,
 ) -> Agreement:
     """Raises BadOffer."""
     codecs = (SECURE if mode is Mode.SECURE else CLEAR).codecs
     hears = may_hear(mode, admission)
     terms = Terms(
-        Policy(codecs, Estimator.RECEIVER),
+        Policy(codecs, estimator),
         frozenset(one.mid for one in publish),
         audio_slots=min(receive.audio, AUDIO_SLOTS) if hears else 0,
         video_slots=min(receive.video, VIDEO_SLOTS) if hears else 0,

@@ -15,6 +15,7 @@ from kernel.ids import IdGenerator
 from media.candidates import Advertised
 from media.dtls import DtlsIdentity
 from media.engine import Connected, ConsentLost, DtlsDatagram, Engine, Gated, SinkId, SourceId, Switched, TransportId
+from media.sdp.codecs import Estimator
 from sfu.admission import Bounds, Load
 from sfu.metering import Meters
 
@@ -42,7 +43,8 @@ class SinkOwner(Protocol):
 
 @dataclass(slots=True)
 class Node:
-    """``transports``, ``sources`` and ``sinks`` say by handle whom an event is for; others are nobody's."""
+    """``transports``, ``sources`` and ``sinks`` say by handle whom an event is for; others are nobody's.
+    ``estimator`` is what the engine can work with: the portable one has the subscriber estimate."""
 
     engine: Engine
     identity: DtlsIdentity
@@ -51,6 +53,7 @@ class Node:
     clock: Clock
     meters: Meters
     audit: AuditTrail
+    estimator: Estimator = Estimator.RECEIVER
     bounds: Bounds = field(default_factory=Bounds)
     load: Load = field(default_factory=Load)
     transports: dict[TransportId, TransportOwner] = field(default_factory=dict)

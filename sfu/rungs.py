@@ -39,7 +39,7 @@ class _Seen:
 
 class Rungs:
     """Of one track. ``sizes`` are what the publisher announced, from the lowest up. ``encodings`` counts those of a
-    simulcast; 0 for one stream, whose layers build on each other and are counted as they come."""
+    simulcast; 0 for one stream, whose layers build on each other and may be more than were announced."""
 
     def __init__(self, sizes: Sequence[tuple[int, int]], encodings: int) -> None:
         self._sizes = tuple(sizes)
@@ -50,7 +50,7 @@ class Rungs:
     @property
     def count(self) -> int:
         """How many layers of size there are, as far as is known."""
-        return self._encodings or max(self._seen, default=0) + 1
+        return self._encodings or max(len(self._sizes), max(self._seen, default=0) + 1)
 
     def note(self, layers: Mapping[engine.Layer, LayerStats]) -> None:
         """What flowed within the last second."""

@@ -75,6 +75,14 @@ def test_sizes_are_those_that_flow_or_else_those_announced_or_else_halves() -> N
     assert [(one.width, one.height) for one in unannounced] == [(320, 180), (640, 360), (1280, 720)]
 
 
+def test_layers_of_one_stream_are_those_announced_until_more_come() -> None:
+    rungs = Rungs(SIZES, 0)
+    assert rungs.count == 3
+    rungs.note(flowing((0, 0, 100, 30.0), (3, 0, 900, 30.0)))
+    assert rungs.count == 4
+    assert Rungs(SIZES[:1], 0).count == Rungs([], 0).count == 1
+
+
 def test_layers_beyond_those_negotiated_are_nobodys() -> None:
     rungs = Rungs(SIZES[:2], 2)
     rungs.note(flowing((0, 0, 100, 30.0), (5, 0, 1, 30.0)))
