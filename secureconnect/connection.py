@@ -7,6 +7,7 @@ or bundling closes the connection; and what was once a section stays one, as the
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -78,10 +79,14 @@ class Outgoing:
     track_id: str | None = None
     transceiver: RTCRtpTransceiver | None = None
 
+    @property
+    def mid(self) -> str | None:
+        """Once it was offered."""
+        return self.transceiver.mid if self.transceiver is not None else None
+
     def section(self) -> dict[str, object]:
-        mid = self.transceiver.mid if self.transceiver else None
         return {
-            "mid": mid,
+            "mid": self.mid,
             "cid": self.cid,
             "kind": self.source.kind.value,
             "source": self.source.value,
@@ -195,18 +200,23 @@ class Connection:
     async def _negotiate(self) -> None:
         async with self._negotiating:
             await self._peer.setLocalDescription(await self._peer.createOffer())
-            for kind, transceivers in self._slots.items():
+            # What was added meanwhile is not in this offer; it waits for its own.
+            slots = {kind: [one for one in self._slots[kind] if one.mid is not None] for kind in Kind}
+            outgoing = {cid: one for cid, one in self._outgoing.items() if one.mid is not None}
+            for kind, transceivers in slots.items():
                 for transceiver in transceivers:
-                    self._on_slot(_mid(transceiver), transceiver.receiver, kind)
-            sections = [outgoing.section() for outgoing in self._outgoing.values()]
-            counts = {kind.value: len(self._slots[kind]) for kind in Kind}
-            answer = await self._exchange(self._peer.localDescription.sdp, sections, counts)
+                    self._on_slot(transceiver.mid or "", transceiver.receiver, kind)
+            answer = await self._exchange(
+                self._peer.localDescription.sdp,
+                [one.section() for one in outgoing.values()],
+                {kind.value: len(slots[kind]) for kind in Kind},
+            )
             for published in answer.published:
-                self._outgoing[published.cid].track_id = published.track
+                outgoing[published.cid].track_id = published.track
             await self._peer.setRemoteDescription(RTCSessionDescription(_candidates_everywhere(answer.sdp), "answer"))
-            for transceiver in (one for slots in self._slots.values() for one in slots):
+            for transceiver in itertools.chain.from_iterable(slots.values()):
                 if transceiver.receiver.track is not None:
-                    self._on_media(_mid(transceiver), transceiver.receiver.track)
+                    self._on_media(transceiver.mid or "", transceiver.receiver.track)
 
     def _open_channel(self, label: str, *, ordered: bool) -> None:
         channel = self._peer.createDataChannel(label, ordered=ordered, maxRetransmits=None if ordered else 0)
@@ -243,10 +253,3 @@ def _prefer(transceiver: RTCRtpTransceiver, kind: Kind) -> None:
     """What can be sealed, and is opened here."""
     offered = RTCRtpSender.getCapabilities(kind.value).codecs
     transceiver.setCodecPreferences([codec for codec in offered if codec.mimeType.lower() in _MIME_TYPES[kind]])
-
-
-def _mid(transceiver: RTCRtpTransceiver) -> str:
-    mid = transceiver.mid
-    if mid is None:
-        raise LookupError("a section has its name once it was offered")
-    return mid

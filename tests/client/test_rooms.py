@@ -18,6 +18,8 @@ from av import AudioFrame, VideoFrame
 
 import secureconnect
 from examples import talking_bot
+from identity.roomtokens import Grants
+from identity.roomtokens import Source as TokenSource
 from media.codecs.names import Kind
 from media.framekeys import written_secret
 from secureconnect import Event, Room, Source, Stream, Track
@@ -255,6 +257,33 @@ async def test_the_same_source_can_be_published_again(here: World, secret: str) 
                 while ben.tracks:
                     await asyncio.sleep(0.01)
         assert len(cids) == 3
+
+
+async def test_what_is_published_at_the_same_moment_is_all_published(here: World, secret: str) -> None:
+    room = await made_room(here, mode=Mode.SECURE)
+    async with enter(here, room, "ada", secret=secret) as ada, enter(here, room, "ben", secret=secret) as ben:
+        sources = (secureconnect.TestPattern(320, 240, 10), secureconnect.Tone(), secureconnect.Tone(700))
+        kinds = (Source.CAMERA, Source.MICROPHONE, Source.SCREEN_AUDIO)
+        publications = [ada.publish(track, source) for track, source in zip(sources, kinds, strict=True)]
+        await asyncio.gather(*(one.__aenter__() for one in publications))
+        assert len({one.track_id for one in publications}) == 3
+        await asyncio.gather(sees(ben), hears_something(ben))
+        await asyncio.gather(*(one.__aexit__(None, None, None) for one in publications))
+
+
+async def test_after_a_publication_was_refused_another_is_taken(here: World) -> None:
+    room = await made_room(here)
+    grants = Grants(join=True, publish=frozenset({TokenSource.MICROPHONE}), subscribe=True, data=True)
+    async with (
+        secureconnect.join(here.url, token(here, room.id, "ada", grants)) as ada,
+        enter(here, room, "ben") as ben,
+    ):
+        with pytest.raises(secureconnect.Refused, match="not_granted"):
+            async with ada.publish(secureconnect.TestPattern()):
+                pass
+        assert not ada.publications
+        async with ada.publish(secureconnect.Tone()):
+            await hears_something(ben)
 
 
 async def test_encoded_frames_of_a_secure_room_come_opened(here: World, secret: str) -> None:
