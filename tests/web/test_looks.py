@@ -54,6 +54,8 @@ CONTRASTS = """() => {
         .filter(([, ratio]) => ratio < 4.5);
 }"""
 
+pytestmark = pytest.mark.blocks_the_loop(reason="a browser that is busy keeps the process from running")
+
 
 @pytest.fixture
 async def looking(test_pages: Path, chromium: Path) -> AsyncIterator[tuple[Browser, str]]:

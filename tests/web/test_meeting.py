@@ -17,6 +17,12 @@ from tests.signaling.clients import made_room, old_token, token
 from tests.web.guests import ADA, BEN, EVE, PATIENCE, Guest, Look, guest, until
 from tests.worlds import World, world
 
+# Three browsers encode and decode on the cores that the server has, too.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.blocks_the_loop(reason="browsers keep the process from running, on a machine of two cores"),
+]
+
 
 @dataclass
 class Venue:

@@ -21,6 +21,8 @@ MANY_FRAMES = 30
 # A tone of full loudness has 0.5 a second.
 AUDIBLE = 0.05
 
+pytestmark = pytest.mark.blocks_the_loop(reason="a browser that is busy keeps the process from running")
+
 
 @dataclass(frozen=True, slots=True)
 class Came:
