@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, pairwise
 from typing import Protocol, TypeVar
 
 from media.codecs.names import CodecName, Kind
@@ -22,6 +22,7 @@ from media.engine import (
     SourceFormat,
     SourceId,
     SrtpProfile,
+    Switched,
     TransportId,
     TransportKind,
 )
@@ -156,6 +157,29 @@ def audio_slot(ssrc: int, *, mid: str = "b") -> SinkFormat:
     )
 
 
+def send(member: Member, packets: Sequence[bytes]) -> None:
+    for packet in packets:
+        member.peer.send_rtp(packet)
+
+
+async def frames(member: Member, track: Vp8Track, number: int, *, packets: int = 2, keyframe: bool = False) -> None:
+    for index in range(number):
+        send(member, track.frame(keyframe=keyframe and index == 0, packets=packets))
+        await asyncio.sleep(0.002)
+
+
+def has(peer: Peer, packets: int) -> Callable[[], bool]:
+    return lambda: len(peer.rtp) == packets
+
+
+def told_by(stage: Stage, sink: SinkId) -> list[Switched]:
+    return [event for event in stage.told(Switched) if event.sink == sink]
+
+
+def steps(numbers: Sequence[int]) -> list[int]:
+    return [later - earlier for earlier, later in pairwise(numbers)]
+
+
 def payloads(packets: Sequence[Packet]) -> list[bytes]:
     return [bytes(packet.payload) for packet in packets]
 
@@ -166,14 +190,15 @@ def ice_of(peer: Peer) -> IceCredentials:
 
 
 @asynccontextmanager
-async def staged(opens: Opens, host: str = "127.0.0.1", *, ice: Limits | None = None) -> AsyncIterator[Stage]:
+async def staged(opens: Opens, *hosts: str, ice: Limits | None = None) -> AsyncIterator[Stage]:
+    """On 127.0.0.1 where nothing else is said."""
     woken = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def wake() -> None:
         loop.call_soon_threadsafe(woken.set)
 
-    async with opens(Listening((host,), 0), wake=wake, ice=ice) as engine:
+    async with opens(Listening(hosts or ("127.0.0.1",), 0), wake=wake, ice=ice) as engine:
         stage = Stage(engine, engine.local[0], woken)
         try:
             yield stage
