@@ -15,7 +15,6 @@ from functools import cache
 from typing import Final
 
 from media import rtp
-from media.codecs.names import CodecName, Kind
 from media.engine import GateRule, Layer, SinkFormat, SinkId, SourceFormat, SourceId
 from media.errors import BadPacket
 from media.extensions import ExtensionName
@@ -28,24 +27,13 @@ from tests.media import captures
 
 SOURCE: Final = SourceId(1)
 SSRC, RTX_SSRC = 7, 8
-RIDS: Final = ("q", "h", "f")
 FRAME_SECONDS: Final = 0.005
 
 
 @cache
 def published(name: str) -> tuple[SourceFormat, tuple[bytes, ...]]:
     capture = captures.load(name)
-    about = capture.about
-    rids = {one.rid for one in about.sent}
-    sent = SourceFormat(
-        mid="0",
-        kind=Kind.AUDIO if CodecName.OPUS in about.payload_types.values() else Kind.VIDEO,
-        payload_types=about.payload_types,
-        repairs=about.repairs,
-        rids=[rid for rid in RIDS if rid in rids],
-        extensions={number: ExtensionName[extension] for number, extension in about.extensions.items()},
-    )
-    return sent, tuple(one.data for one in capture.packets if not one.is_rtcp)
+    return capture.published, tuple(one.data for one in capture.packets if not one.is_rtcp)
 
 
 def wanted(sent: SourceFormat) -> SinkFormat:

@@ -17,7 +17,8 @@ from typing import Final
 
 import msgspec
 
-from media.codecs.names import CodecName
+from media.codecs.names import CodecName, Kind
+from media.engine import SourceFormat
 from media.extensions import ExtensionName
 from media.rtp import Packet
 
@@ -28,6 +29,7 @@ NAMES: Final = CLEAR + SEALED
 # What the frames of sealed ones name their key by.
 KEY_ID: Final = 0xC0FFEE
 KEPT: Final = 48
+LOWEST_FIRST: Final = ("q", "h", "f")
 _KEPT_WHOLE: Final = frozenset({CodecName.AV1, CodecName.H264})
 
 _RECORD: Final = struct.Struct("!IBHH")
@@ -74,6 +76,20 @@ class Capture:
     @property
     def extension_ids(self) -> Mapping[ExtensionName, int]:
         return {ExtensionName[name]: number for number, name in self.about.extensions.items()}
+
+    @property
+    def published(self) -> SourceFormat:
+        """As an engine is told of it."""
+        about = self.about
+        rids = {one.rid for one in about.sent}
+        return SourceFormat(
+            mid="0",
+            kind=Kind.AUDIO if CodecName.OPUS in about.payload_types.values() else Kind.VIDEO,
+            payload_types=about.payload_types,
+            repairs=about.repairs,
+            rids=[rid for rid in LOWEST_FIRST if rid in rids],
+            extensions={number: ExtensionName[name] for number, name in about.extensions.items()},
+        )
 
     def rtp(self) -> Iterator[Packet]:
         return (Packet.parse(one.data) for one in self.packets if not one.is_rtcp)

@@ -8,32 +8,17 @@ from collections.abc import Iterator
 import pytest
 
 from media import rtp
-from media.codecs.names import CodecName, Kind
-from media.engine import GateRule, Layer, SourceFormat
-from media.extensions import ExtensionName
+from media.codecs.names import CodecName
+from media.engine import GateRule, Layer
 from media.framecrypto import SEALED_CODECS
 from media.portable.packet import Incoming, Result
 from media.portable.source import Source
 from tests.media import captures
-from tests.media.captures import CLEAR, KEY_ID, NAMES, SEALED, Capture
+from tests.media.captures import CLEAR, KEY_ID, LOWEST_FIRST, NAMES, SEALED, Capture
 from tests.media.portable.publishing import Ingress, forwarded, gaps
 
-LOWEST_FIRST = ("q", "h", "f")
 # Probes, and one that came before the stream it repairs was known.
 USUAL = {"rtx_duplicate", "rtx_padding", "repair_before_primary"}
-
-
-def published(capture: Capture) -> SourceFormat:
-    about = capture.about
-    rids = {one.rid for one in about.sent}
-    return SourceFormat(
-        mid="0",
-        kind=Kind.AUDIO if CodecName.OPUS in about.payload_types.values() else Kind.VIDEO,
-        payload_types=about.payload_types,
-        repairs=about.repairs,
-        rids=[rid for rid in LOWEST_FIRST if rid in rids],
-        extensions={number: ExtensionName[name] for number, name in about.extensions.items()},
-    )
 
 
 class Played:
@@ -44,7 +29,7 @@ class Played:
     ) -> None:
         self.capture = captures.load(name)
         self.ingress = Ingress()
-        self.source: Source = self.ingress.add(published(self.capture))
+        self.source: Source = self.ingress.add(self.capture.published)
         self.source.set_gate(rule)
         self.results: list[Result] = []
         for now, packet in _packets(self.capture):
