@@ -18,6 +18,7 @@ from adapters.sql.identity.datarights_texts import Addresses, AuditDetails, Wait
 from adapters.sql.scrubbing import Scrubber
 from adapters.sql.sfu import datarights as room_tables
 from adapters.sql.sqlite import FILE_NAME
+from api.calls import Calls
 from api.chat import Chats
 from api.people import People
 from api.platform import Platform
@@ -31,6 +32,7 @@ from identity.exports import EXPORT_JOB, FORGET_JOB, Exports
 from kernel.datarights import DataMap, Part
 from kernel.jobrunner import Handler
 from kernel.jobs import Job, Schedules
+from sfu.erasing import EndingRooms
 
 PSEUDONYMS = "pseudonyms of erased people"
 
@@ -69,10 +71,10 @@ class DataRights:
         await self.exports.make(self.data, job)
 
 
-def data_rights(platform: Platform, people: People, chats: Chats) -> DataRights:
+def data_rights(platform: Platform, people: People, chats: Chats, calls: Calls) -> DataRights:
     units, jobs, ids, clock = platform.database.units, platform.jobs.queue, platform.ids, platform.clock
     pseudonyms = Pseudonyms(derive_key(platform.secret, PSEUDONYMS))
-    data = data_map(platform, people, chats, pseudonyms)
+    data = data_map(platform, people, chats, calls, pseudonyms)
     erasures = SqlErasures()
     return DataRights(
         data=data,
@@ -116,12 +118,13 @@ async def _by_itself() -> None:
     """A database server overwrites what was deleted in its own time (docs/data-rights.md)."""
 
 
-def data_map(platform: Platform, people: People, chats: Chats, pseudonyms: Pseudonyms) -> DataMap:
+def data_map(platform: Platform, people: People, chats: Chats, calls: Calls, pseudonyms: Pseudonyms) -> DataMap:
     units = platform.database.units
     return DataMap(
         parts=[
             Leaving(units=units, places=SqlPlaces(), conversations=chats.conversations, members=chats.members),
             *chat_tables.personal(),
+            EndingRooms(calls.rooms, calls.lobby.end),
             *room_tables.personal(),
             *_things(platform, people, pseudonyms),
             *tables.before_the_account(pseudonyms.of),

@@ -174,7 +174,8 @@ async def running_server(
         )
         people = await stack.enter_async_context(open_people(platform, settings.server.public_url or sockets.url))
         chats = open_chats(platform, people)
-        rights = data_rights(platform, people, chats)
+        calls = await stack.enter_async_context(open_calls(platform, people, [host for host, _ in sockets.addresses]))
+        rights = data_rights(platform, people, chats, calls)
         mail = MailDelivery(platform.mailer)
         own = {
             MAIL_JOB: mail.deliver,
@@ -191,7 +192,6 @@ async def running_server(
         await platform.jobs.schedules.ensure(
             overdue.END_ROUNDS_JOB, kind=overdue.END_ROUNDS_JOB, payload=b"", every=overdue.EVERY_SECONDS
         )
-        calls = await stack.enter_async_context(open_calls(platform, people, [host for host, _ in sockets.addresses]))
         await stack.enter_async_context(running_jobs(platform, {**own, **handlers(platform)}))
         app = build_application(
             _ground(platform, calls, lifecycle, access_log),

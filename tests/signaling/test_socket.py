@@ -346,6 +346,18 @@ async def test_ending_a_room_over_rest_sends_everybody_home_and_lets_nobody_in(h
             assert await late.ends() == 4403
 
 
+async def test_when_whoever_made_a_room_is_erased_it_ends(here: World) -> None:
+    owner = await here.person("ada")
+    made = (await owner.post("/v1/rooms", {"name": "Board", "mode": "intelligent"})).body
+    there = Visit(here, await here.started.calls.rooms.get(owner.id, UUID(made["id"])))
+    async with there.joined("bob") as (bob, _):
+        answer = await owner.ask("DELETE", "/v1/users/me", {"password": owner.password})
+        assert answer.status in (202, 204), answer.body
+        assert (await bob.hears("ended"))["data"] == {"reason": "room_ended"}
+        assert await bob.ends() == 1000
+    assert await here.started.calls.rooms.find(there.room.id) is None
+
+
 async def test_who_is_kicked_is_told_and_may_not_stay(there: Visit) -> None:
     async with there.joined("ada") as (ada, _):
         there.here.started.calls.live.end(there.room.id, Ending.KICKED)
