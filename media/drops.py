@@ -87,6 +87,7 @@ NOTABLE: Final[Mapping[str, str]] = {
     "sctp_fault": "an association in which something went wrong",
     "sctp_inbox_full": "more SCTP than is read",
     "sctp_rate": "more SCTP than a participant may send",
+    "sink_too_many_layers": "an encoding beyond those that are told apart",
     "srtp_auth": "media that is not authentic",
     "srtp_failed": "media that libsrtp does not take, for another reason",
     "srtp_long": "a packet with no room for its trailer",
@@ -102,6 +103,7 @@ NOTABLE: Final[Mapping[str, str]] = {
     "tcp_frame_long": "a connection that sends no frames of ours",
     "tcp_frame_short": "a connection that sends frames too short for anything",
     "tcp_stranger": "a connection that was nobody's for ten seconds",
+    "udp_overflow": "came faster than this process read, so that the kernel had no room",
 }
 
 # What parsers begin their reasons with.

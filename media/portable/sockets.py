@@ -39,7 +39,10 @@ Receive = Callable[[memoryview, Path, float, float], None]
 # SO_TIMESTAMPNS of Linux, which the socket module does not know: the kernel says when a datagram came.
 _STAMPED: Final = 35 if sys.platform == "linux" else None
 _STAMP: Final = struct.Struct("@ll")
-_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_STAMP.size)
+# SO_RXQ_OVFL: and how many it had no room for, once there were any.
+_OVERFLOWS: Final = 40
+_OVERFLOWN: Final = struct.Struct("@I")
+_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_STAMP.size) + socket.CMSG_SPACE(_OVERFLOWN.size)
 # UDP_SEGMENT of Linux, which the socket module does not know either.
 _SEGMENT: Final = 103
 _SEGMENT_SIZE: Final = struct.Struct("=H")
@@ -124,9 +127,11 @@ class UdpSocket:
         self._view = memoryview(self._buffer)
         self._sendto = bound.sendto
         self._segments = _can_segment(bound)
+        self._overflown = 0
         self._single: dict[tuple[str, int], None] = {}
         if _STAMPED is not None:
             bound.setsockopt(socket.SOL_SOCKET, _STAMPED, 1)
+            bound.setsockopt(socket.SOL_SOCKET, _OVERFLOWS, 1)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -147,6 +152,8 @@ class UdpSocket:
                 # An ICMP error of some earlier datagram; reading on is right.
                 self._drops["udp_receive_failed"] += 1
                 return
+            if len(ancillary) > 1:
+                self._count_overflown(ancillary[1][2])
             if not length:
                 self._drops["datagram_empty"] += 1
             elif length > LONGEST_DATAGRAM:
@@ -157,6 +164,11 @@ class UdpSocket:
             now = clock.monotonic()
             if now >= until:
                 return
+
+    def _count_overflown(self, said: bytes) -> None:
+        (overflown,) = _OVERFLOWN.unpack(said)
+        self._drops["udp_overflow"] += (overflown - self._overflown) & 0xFFFFFFFF
+        self._overflown = overflown
 
     def send(self, data: bytes | memoryview, address: tuple[str, int]) -> bool:
         try:

@@ -102,6 +102,22 @@ def test_a_datagram_that_lay_in_the_kernel_came_when_it_came(listener: Listener)
     assert listener.came == pytest.approx(sent, abs=0.02)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels do not say")
+def test_what_the_kernel_had_no_room_for_is_counted(listener: Listener) -> None:
+    listener.bound.udp[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    with sender(listener) as one:
+        for _ in range(2):
+            for _ in range(100):
+                one.send(bytes(1000))
+            for _ in range(5):
+                listener.udp.read()
+        # The count comes with the next one that has room.
+        one.send(b"hello")
+        listener.udp.read()
+    assert len(listener.received) + listener.drops["udp_overflow"] == 201
+    assert listener.drops["udp_overflow"] > 100
+
+
 def test_a_wake_up_reads_no_longer_than_its_slice(listener: Listener) -> None:
     def slow(data: memoryview, path: Path, now: float, came: float) -> None:
         listener.received.append((bytes(data), path))
