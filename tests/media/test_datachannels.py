@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCSctpCapabilities, RTCSctpTransport
 from aiortc.rtcsctptransport import DataChunk, HeartbeatChunk, SackChunk, serialize_packet
+from google_crc32c import value as crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -309,6 +310,59 @@ async def test_packets_by_the_thousand_are_not_all_looked_at() -> None:
             await there.pair.client._send_data(sctp(there, beat))
         assert there.channels.drops["sctp_rate"] > 500
         assert not there.closed
+
+
+def mutated(packet: bytes, chance: random.Random) -> bytes:
+    """One that was sent, with some of its chunks' bytes changed, cut or added, and a checksum that is right."""
+    changed = bytearray(packet)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(12, len(changed) - 1)
+        match chance.randint(0, 4):
+            case 0:
+                changed[at] = chance.randrange(256)
+            case 1:
+                struct.pack_into("!H", changed, at, chance.choice([0, 1, 4, 8, 0xFFFF]))
+            case 2:
+                changed[12] = chance.choice([0, 1, 2, 3, 4, 5, 9, 10, 11, 130, 192])
+            case 3:
+                changed = changed[: max(16, at)]
+            case _:
+                changed += chance.randbytes(chance.randrange(40))
+    changed[8:12] = bytes(4)
+    struct.pack_into("<L", changed, 8, crc32c(bytes(changed)))
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_no_packet_breaks_the_association_or_holds_it_up(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same packets each time
+    wrong: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: wrong.append(context))
+    async with connected() as there:
+        sent: list[bytes] = []
+        honestly = there.pair.client._send_data
+
+        async def kept(data: bytes) -> None:
+            sent.append(data)
+            await honestly(data)
+
+        there.pair.client._send_data = kept  # type: ignore[method-assign]
+        await there.open_both()
+        for size in (5, 3_000):
+            there.opened["reliable"].send("x" * size)
+            there.channels.send("y" * size)
+        await until(lambda: len(there.heard) == 2 and len(there.received) == 2)
+        there.pair.endpoint._send = lambda _: None  # its own end is not what is tried
+        for _ in range(250):
+            await there.pair.client._send_data(mutated(chance.choice(sent), chance))
+            await asyncio.sleep(0)
+        association = there.channels._association
+        assert association is not None
+        await until(lambda: association._inbox.empty() or there.closed, 5)
+        assert association._pump is not None
+        assert not association._pump.done() or there.closed
+        assert sum(there.channels.drops.values()) > 100
+    assert wrong == []
 
 
 @given(st.binary(max_size=200))
