@@ -238,6 +238,14 @@ class TestNumbers:
         feed.number += 1
         assert numbers(slot.offer(ANNE, *feed.frame())) == [102, 103]
 
+    def test_nor_does_it_when_the_layers_are_looked_at_meanwhile(self) -> None:
+        feed = Feed()
+        slot = flowing(feed)
+        slot.gap(ANNE, feed.number)
+        slot.tick()
+        feed.number += 1
+        assert numbers(slot.offer(ANNE, *feed.frame())) == [102, 103]
+
     def test_a_number_that_was_passed_before_it_was_known_to_be_padding_is_filled(self) -> None:
         feed = Feed()
         slot = flowing(feed)
@@ -306,6 +314,15 @@ class TestNumbers:
         first, second = feed.key()
         slot.offer(ANNE, second, *feed.frame(packets=200))
         assert slot.offer(ANNE, first) == []
+
+    def test_padding_of_an_ended_turn_changes_nothing(self) -> None:
+        feed = Feed()
+        slot = flowing(feed)
+        slot.offer(ANNE, feed.frame()[1])
+        slot.sink.interrupt(ANNE, 0)
+        assert slot.gap(ANNE, feed.number) is None
+        feed.number += 1
+        assert numbers(slot.offer(ANNE, *feed.key(), *feed.frame())) == [104, 105, 106, 107]
 
 
 class TestPictures:
