@@ -38,7 +38,7 @@ class Wire(Protocol):
 class Receiver(Protocol):
     """Whom datagrams of transports go to. ``data`` is good until it returns."""
 
-    def dtls(self, transport: int, data: memoryview) -> None: ...
+    def dtls(self, transport: int, data: memoryview, path: Path) -> None: ...
 
     def rtp(self, transport: int, data: memoryview, now: float, came: float) -> None: ...
 
@@ -145,7 +145,7 @@ class Network:
         elif kind is Kind.RTCP:
             self._receiver.rtcp(transport, data, now)
         else:
-            self._receiver.dtls(transport, data)
+            self._receiver.dtls(transport, data, path)
 
     def act(self, outcome: Outcome) -> None:
         """What ICE has decided."""

@@ -50,7 +50,11 @@ class Receiving:
     def connect(self, network: Network) -> None:
         self._network = network
 
-    def dtls(self, transport: int, data: memoryview) -> None:
+    def dtls(self, transport: int, data: memoryview, path: Path) -> None:
+        peer = self._holdings.peers.get(TransportId(transport))
+        if peer is None or self._network is None:
+            return
+        peer.transport.heard_dtls(path, self._network.wire(path))
         self._events.add(DtlsDatagram(TransportId(transport), bytes(data)))
 
     def selected(self, transport: int, path: Path) -> None:

@@ -35,6 +35,7 @@ class Transport:
 
     __slots__ = (
         "_drops",
+        "_dtls",
         "_early",
         "_outbox",
         "_srtp",
@@ -80,6 +81,7 @@ class Transport:
         self._drops = drops
         self._srtp: Srtp | None = None
         self._wire: Wire | None = None
+        self._dtls: tuple[Wire, tuple[str, int]] | None = None
         self._outbox = outbox
         self._waiting: list[bytes] = []
         self._early: list[tuple[Kind, bytes]] = []
@@ -113,10 +115,15 @@ class Transport:
         self.address = path.address
         self._wire = wire
 
+    def heard_dtls(self, path: Path, wire: Wire | None) -> None:
+        """Browsers begin the handshake on a path that works, before they choose one: it is answered there."""
+        self._dtls = None if wire is None else (wire, path.address)
+
     def halt(self) -> None:
-        """Nothing is sent until it moves again."""
+        """Nothing is sent until it moves again, or is heard of."""
         self.path = None
         self._wire = None
+        self._dtls = None
 
     def unprotected(self, data: bytes | memoryview) -> bytes:
         """An RTP packet of its own bytes. Raises BadPacket."""
@@ -138,9 +145,13 @@ class Transport:
 
     def send(self, data: bytes) -> None:
         """As it is: DTLS has its own protection."""
-        if self._wire is None:
+        if self._wire is not None:
+            self._wire.send(data, self.address)
+        elif self._dtls is not None:
+            wire, address = self._dtls
+            wire.send(data, address)
+        else:
             raise BadPacket("dtls_no_path")
-        self._wire.send(data, self.address)
 
     def send_rtp(self, packet: bytes) -> None:
         """With the others of its batch. What is dropped is counted."""

@@ -197,6 +197,18 @@ class TestDtls:
         await member.peer.until(lambda: member.peer.dtls)
         assert member.peer.dtls == [ANSWER]
 
+    async def test_a_handshake_that_begins_before_a_path_is_chosen_is_answered_where_it_began(
+        self, stage: Stage
+    ) -> None:
+        member = await stage.newcomer()
+        member.peer.check(nominates=False)
+        await member.peer.until(lambda: member.peer.checks)
+        member.peer.send(HELLO)
+        await stage.until(lambda: stage.told(DtlsDatagram))
+        assert stage.told(Connected) == []
+        stage.engine.send_dtls(member.transport, ANSWER)
+        await member.peer.until(lambda: member.peer.dtls == [ANSWER])
+
     async def test_nothing_is_taken_from_an_address_that_has_not_answered(self, stage: Stage) -> None:
         member = await stage.newcomer()
         member.peer.answers = False
