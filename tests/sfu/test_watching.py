@@ -215,6 +215,10 @@ async def test_publishers_are_asked_for_what_somebody_sees_and_stop_what_nobody_
     ada.here.want(camera.id, 1920, 1080)
     stage.pass_time(0.2)
     assert bob.all(Layers)[-1] == Layers(camera.id, 2)
+    # It takes its publisher a while, and nobody gives it up meanwhile.
+    stage.pass_time(3)
+    assert allowed(ada)["rv0"][-1] == Layer(2, 0)
+    stage.engine.stats[camera.source] = flowing(THREE_LAYERS)
     ada.here.unwant(camera.id)
     stage.pass_time(15)
     assert bob.all(Layers)[-1] == Layers(camera.id, None)
@@ -292,6 +296,7 @@ async def test_a_look_sees_so_many_at_most_and_everybody_in_turn(stage: Stage) -
     await presenter.publish(SCREEN)
     stage.pass_time(0.1)
     assert sum(bool(one.slots) for one in many) == watching.MOST_SUBSCRIBERS
+    stage.meeting(room).version += 1
     stage.pass_time(0.1)
     assert all(one.slots == {"rv0": presenter.track(SCREEN).id} for one in many)
 
