@@ -36,7 +36,7 @@ from media.sdp.parse import parse_offer
 from signaling.faults import BrokenProtocol
 from signaling.messages import Request
 from signaling.requests import opened, read
-from tests.fuzz import forwarding, seeds
+from tests.fuzz import forwarding, ice, seeds
 
 Value = TypeVar("Value")
 
@@ -307,6 +307,7 @@ TARGETS: Final[Mapping[str, Target[Any]]] = MappingProxyType(
         "sframe": Target(sframe.parse_header, sframe_header, seeds.sframe_headers, 40),
         "tcp": Target(whatever, tcp_stream, seeds.tcp_streams, 4000),
         "forwarding": Target(whatever, forwarding.forwarding, forwarding.seeds, 300),
+        "ice": Target(whatever, ice.ice, ice.seeds, 300),
         "signaling": Target(lambda data: read(opened(data)), signaling_frame, seeds.signaling_frames, 4000),
         "dtls": Target(dtlsrecords.is_wellformed, dtls_records, seeds.dtls_records),
         "sctp": Target(sctpguard.refusal, sctp_packet, seeds.sctp_packets),
