@@ -71,8 +71,8 @@ class Exchange:
             envelope = opened(frame)
             number = envelope.id
             self._numbers.requests.labels(envelope.type).inc()
-            if not self._budget.take(self._clock.monotonic()):
-                raise RateLimited("There are at most 50 requests a second here.")
+            if not self._budget.take(self._clock.monotonic(), REQUESTS[envelope.type].cost):
+                raise RateLimited("There are at most 50 requests a second here, and ten that everybody is told of.")
             await self._answer(envelope.type, number, read(envelope))
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it was, the client gets one answer
             self.refuse(error, number)

@@ -93,10 +93,10 @@ class Budget:
         self._left = float(burst)
         self._at = now
 
-    def take(self, now: float) -> bool:
+    def take(self, now: float, cost: int = 1) -> bool:
         self._left = min(float(self._burst), self._left + max(0.0, now - self._at) * self._rate)
         self._at = max(self._at, now)
-        if self._left < 1.0:
+        if self._left < cost:
             return False
-        self._left -= 1.0
+        self._left -= cost
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -15,7 +15,9 @@ from signaling import messages
 from signaling.faults import BrokenProtocol
 from signaling.messages import Envelope, Nothing, Request
 
-R = TypeVar("R", bound=Request)
+# Everybody in the room is told of it, so that one request makes a thousand frames.
+LOUD: Final = 5
+
 # What is answered, as it is on the wire.
 Reply = object
 
@@ -23,11 +25,13 @@ Reply = object
 @dataclass(frozen=True, slots=True)
 class Known:
     """``act`` is None for what is a matter of the socket and not of the participant. ``replies`` are the types that
-    an answer may have. One that takes a while is awaited; meanwhile other requests are answered."""
+    an answer may have. One that takes a while is awaited; meanwhile other requests are answered. ``cost`` is for how
+    many requests it counts."""
 
     request: type[Request]
     replies: tuple[type, ...] = (Nothing,)
     act: Callable[[Member, Any], Reply | Awaitable[Reply]] | None = None
+    cost: int = 1
 
 
 def _negotiate(member: Member, asked: messages.Negotiate) -> Awaitable[Reply]:
@@ -65,11 +69,13 @@ REQUESTS: Final[Mapping[str, Known]] = {
     ),
     "unwant": Known(messages.Unwant, act=lambda member, asked: member.unwant(asked.track)),
     "pin": Known(messages.Pin, act=lambda member, asked: member.pin(asked.track, pinned=asked.pinned)),
-    "mute": Known(messages.Mute, act=lambda member, asked: member.mute(asked.track, muted=asked.muted)),
+    "mute": Known(messages.Mute, act=lambda member, asked: member.mute(asked.track, muted=asked.muted), cost=LOUD),
     "unpublish": Known(messages.Unpublish, act=lambda member, asked: member.unpublish(asked.track)),
-    "set_metadata": Known(messages.SetMetadata, act=_rename),
-    "raise_hand": Known(messages.RaiseHand, act=lambda member, asked: member.raise_hand(raised=asked.raised)),
-    "reaction": Known(messages.React, act=lambda member, asked: member.react(asked.emoji)),
+    "set_metadata": Known(messages.SetMetadata, act=_rename, cost=LOUD),
+    "raise_hand": Known(
+        messages.RaiseHand, act=lambda member, asked: member.raise_hand(raised=asked.raised), cost=LOUD
+    ),
+    "reaction": Known(messages.React, act=lambda member, asked: member.react(asked.emoji), cost=LOUD),
     "data": Known(
         messages.SendData,
         act=lambda member, asked: member.send_data(asked.payload, asked.to, reliable=asked.reliable),

@@ -136,6 +136,13 @@ def test_a_burst_is_taken_and_then_so_many_a_second() -> None:
     assert sum(budget.take(1_000.0) for _ in range(200)) == 100
 
 
+def test_what_costs_more_empties_it_sooner_and_what_is_refused_costs_nothing() -> None:
+    budget = Budget(rate=50.0, burst=100, now=0.0)
+    assert sum(budget.take(0.0, 5) for _ in range(100)) == 20
+    assert budget.take(0.09, 5) is False
+    assert [budget.take(0.09) for _ in range(5)] == [True] * 4 + [False]
+
+
 @given(st.lists(st.floats(0, 0.5), max_size=300))
 def test_over_any_time_no_more_is_taken_than_the_burst_and_the_rate(waits: list[float]) -> None:
     budget, now, taken = Budget(rate=50.0, burst=100, now=0.0), 0.0, 0

@@ -314,7 +314,7 @@ async def test_a_store_that_is_away_is_a_fault_of_ours_and_its_name_stays_here(
 async def test_a_flood_is_answered_once_each_and_most_of_it_refused(there: Visit) -> None:
     async with there.joined("ada") as (ada, _), there.joined("bob") as (bob, _):
         for number in range(130):
-            await ada.send("raise_hand", {"raised": bool(number % 2)}, id=f"f{number}")
+            await ada.send("candidate", RIGHT["candidate"], id=f"f{number}")
         answers: list[dict[str, Any]] = []
         while len(answers) < 130:
             frame = await ada.frame()
@@ -325,6 +325,19 @@ async def test_a_flood_is_answered_once_each_and_most_of_it_refused(there: Visit
         assert {frame["data"]["code"] for frame in refused} == {"rate_limited"}
         assert 5 <= len(refused) <= 31
         assert await bob.reply("raise_hand", {"raised": True}) == {}
+
+
+async def test_what_everybody_is_told_of_counts_as_five_requests(there: Visit) -> None:
+    async with there.joined("ada") as (ada, _), there.joined("bob") as (bob, _):
+        for number in range(40):
+            await ada.send("reaction", {"emoji": str(number)}, id=f"f{number}")
+        answers = [await ada.ask("candidate", RIGHT["candidate"])]
+        answers += [frame for frame in ada.heard if "id" in frame]
+        taken = [frame for frame in answers if frame["type"] == "reply"]
+        assert 18 <= len(taken) <= 32
+        await bob.reply("leave")
+        await bob.ends()
+        assert sum(frame["type"] == "reaction" for frame in bob.heard) <= len(taken)
 
 
 # --- the end -------------------------------------------------------------------------------------------------
