@@ -58,6 +58,10 @@ async def test_three_people_see_and_hear_each_other(venue: Venue) -> None:
                 await one.sees(other.look)
                 await one.hears(other.look)
     for one in guests:
+        names = await one.page.locator(".tile .name").all_text_contents()
+        assert sorted(names) == sorted(
+            f"{other.look.name.capitalize()}{' (you)' if one is other else ''}" for other in guests
+        )
         assert one.window.complaints == []
         assert all(address.startswith((venue.here.url, "ws")) for address in one.window.asked)
 

@@ -111,10 +111,21 @@ export class Meeting {
     this.place = { session, talk, reader: new FactsReader() };
     const { name } = this.prepared;
     const had = joined.participant;
-    if (name !== "" && name !== had.name) this.socket.tell("set_metadata", { metadata: had.metadata, name });
+    if (name !== "" && name !== had.name) void this.callMyself(name, had.metadata);
     this.own.connect(session).catch((error: unknown) => this.mediaFailed(session, error));
     if (!this.isShown) this.events.entered(this.view.element);
     this.isShown = true;
+    this.draw();
+  }
+
+  /** The server tells the others. */
+  private async callMyself(name: string, metadata: string | null): Promise<void> {
+    try {
+      await this.socket.request("set_metadata", { metadata, name });
+    } catch {
+      return;
+    }
+    if (this.state !== null) this.state = { ...this.state, self: { ...this.state.self, name } };
     this.draw();
   }
 

@@ -20,8 +20,11 @@ const THINNEST_STRIP = 96;
 
 /** Equal tiles, as large as they can be; the last row is centred. */
 export function grid(count: number, stage: Size): readonly Rectangle[] {
+  return arranged(count, stage, stage.width >= stage.height ? TALLEST.onWide : TALLEST.onTall);
+}
+
+function arranged(count: number, stage: Size, tallest: number): readonly Rectangle[] {
   if (count === 0) return [];
-  const tallest = stage.width >= stage.height ? TALLEST.onWide : TALLEST.onTall;
   let best = { area: -1, columns: 1, width: 0, height: 0 };
   for (let columns = 1; columns <= count; columns += 1) {
     const rows = Math.ceil(count / columns);
@@ -47,7 +50,7 @@ export function spotlight(count: number, stage: Size): readonly Rectangle[] {
     : { width: stage.width, height: stage.height - strip - GAP };
   const side = isWide ? { width: strip, height: stage.height } : { width: stage.width, height: strip };
   const offset = isWide ? { left: main.width + GAP, top: 0 } : { left: 0, top: main.height + GAP };
-  const others = grid(count - 1, side).map((one) => ({
+  const others = arranged(count - 1, side, TALLEST.onWide).map((one) => ({
     ...one,
     left: one.left + offset.left,
     top: one.top + offset.top,
