@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -128,19 +128,28 @@ def chosen(done: Played, spatial: int, temporal: int) -> list[Incoming]:
     return [one for one in done.incoming if one.spatial <= spatial and one.temporal <= temporal]
 
 
-LAYERS = [(spatial, temporal) for spatial in range(3) for temporal in range(3)]
+LAYERS = [
+    pytest.param(spatial, temporal, extensions, id=f"{spatial}-{temporal}-{told_by}")
+    for spatial in range(3)
+    for temporal in range(3)
+    for told_by, extensions in (("dependency", WITH_DEPENDENCY), ("payload", ALL))
+]
 
 
 class TestScalableStreams:
-    @pytest.mark.parametrize(("spatial", "temporal"), LAYERS)
-    def test_all_of_the_layers_that_are_allowed_is_sent_and_nothing_else(self, spatial: int, temporal: int) -> None:
-        done = played("vp9_svc", (spatial, temporal))
+    @pytest.mark.parametrize(("spatial", "temporal", "extensions"), LAYERS)
+    def test_all_of_the_layers_that_are_allowed_is_sent_and_nothing_else(
+        self, spatial: int, temporal: int, extensions: Mapping[ExtensionName, int]
+    ) -> None:
+        done = played("vp9_svc", (spatial, temporal), slot=Slot(extensions=extensions, now=0.0))
         assert [one for one, _ in done.sent] == chosen(done, spatial, temporal)
         assert numbers(packet for _, packet in done.sent) == list(range(100, 100 + len(done.sent)))
 
-    @pytest.mark.parametrize(("spatial", "temporal"), LAYERS)
-    def test_the_last_packet_of_every_picture_is_marked_and_no_other(self, spatial: int, temporal: int) -> None:
-        sent = played("vp9_svc", (spatial, temporal)).sent
+    @pytest.mark.parametrize(("spatial", "temporal", "extensions"), LAYERS)
+    def test_the_last_packet_of_every_picture_is_marked_and_no_other(
+        self, spatial: int, temporal: int, extensions: Mapping[ExtensionName, int]
+    ) -> None:
+        sent = played("vp9_svc", (spatial, temporal), slot=Slot(extensions=extensions, now=0.0)).sent
         lasts = [
             at for at, (one, _) in enumerate(sent) if at + 1 == len(sent) or sent[at + 1][0].timestamp != one.timestamp
         ]
@@ -162,20 +171,23 @@ class TestScalableStreams:
         for one, packet in played("av1").sent:
             assert bytes(packet.extensions[DEPENDENCY]) == one.extensions[ExtensionName.DEPENDENCY_DESCRIPTOR]
 
-    def test_a_layer_that_is_left_is_said_to_be_inactive_in_the_next_picture(self) -> None:
+    def test_a_layer_that_is_left_is_said_to_be_inactive_in_all_of_the_next_picture(self) -> None:
         slot = Slot(extensions=WITH_DEPENDENCY, now=0.0)
         slot.sink.assign(ANNE)
         structure: dependency.Structure | None = None
-        said: list[int | None] = []
-        for at, result in enumerate(results("vp9_svc")):
+        said: dict[int, list[int | None]] = {}
+        for at, one in enumerate(result for result in results("vp9_svc") if isinstance(result, Incoming)):
             if at == 100:
                 slot.allow((1, 2))
-            for packet in slot.offer(ANNE, result) if isinstance(result, Incoming) else ():
+            for packet in slot.offer(ANNE, one):
                 read = dependency.parse(packet.extensions[DEPENDENCY], structure)
                 structure = read.structure
-                said += [read.active_targets] if read.active_targets is not None and at >= 100 else []
+                if 80 <= at < 130:
+                    said.setdefault(one.timestamp, []).append(read.active_targets)
         assert structure is not None
-        assert set(said) == {structure.targets_up_to(spatial_id=1, temporal_id=2)}
+        pictures_with_it = [one for one in said.values() if set(one) != {None}]
+        assert [set(one) for one in pictures_with_it] == [{structure.targets_up_to(spatial_id=1, temporal_id=2)}]
+        assert len(said) > 6
 
     def test_frame_and_picture_numbers_go_on_over_a_switch(self) -> None:
         done = played("vp9_svc", slot=Slot(extensions=WITH_DEPENDENCY, now=0.0))

@@ -334,6 +334,21 @@ class TestPictures:
         after = slot.offer(BEN, *ben.key(), *ben.frame())
         assert pictures([*before, *after]) == [(0, 0), (0, 0), (1, 1), (1, 1), (2, 2), (2, 2)]
 
+    def test_two_sources_with_the_same_numbers_are_told_apart(self) -> None:
+        slot = flowing(Feed())
+        slot.sink.assign(BEN)
+        ben = Feed(at=101.0)
+        assert pictures(slot.offer(BEN, *ben.key(), *ben.frame())) == [(0x101, 12)] * 2 + [(0x102, 13)] * 2
+
+    def test_they_go_on_from_what_was_sent_last_although_it_came_late(self) -> None:
+        anne, ben = Feed(), Feed(number=5)
+        slot = flowing(anne)
+        base, upper = anne.frame(), anne.frame(temporal=1)
+        slot.allow((0, 0))
+        slot.offer(ANNE, *upper, *base)
+        slot.sink.assign(BEN)
+        assert pictures(slot.offer(BEN, *ben.key())) == [(0x102, 13)] * 2
+
     def test_a_lost_picture_leaves_its_id(self) -> None:
         feed = Feed()
         slot = flowing(feed)
