@@ -78,8 +78,8 @@ async def open_portable(
     clock: Clock | None = None,
     bounds: Bounds | None = None,
 ) -> AsyncIterator[PortableEngine]:
-    """One worker, whatever ``listening`` says of them. Raises OSError when an address or the
-    port is not to be had."""
+    """One worker, whatever ``listening`` says of them, and the same for transports of all kinds. Raises OSError when an
+    address or the port is not to be had."""
     engine = PortableEngine(wake, randomness, clock or SystemClock(), bounds or Bounds())
     try:
         await engine.open(listening)
@@ -147,7 +147,6 @@ class PortableEngine:
         self._holdings.add_peer(
             Transport(
                 handle,
-                kind,
                 ssrc,
                 outbox=self._outbox,
                 drops=self._drops,

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
+
+from media.portable.srtp import Scratch
+
+# Of one destination in one batch; together they have to stay below the 64 KiB of one message.
+MOST_WAITING: Final = 32
 
 
 class Waiting(Protocol):
@@ -11,11 +16,14 @@ class Waiting(Protocol):
 
 
 class Outbox:
-    """Who has something to send. A batch is read in milliseconds, and as long is what waits here."""
+    """Who has something to send. A batch is read in milliseconds, and as long is what waits here. All who wait work on
+    the same bytes, one after another: they are of one thread."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("_waiting", "run", "scratch")
 
     def __init__(self) -> None:
+        self.scratch: Final = Scratch()
+        self.run: Final = memoryview(bytearray(MOST_WAITING * 2048))
         self._waiting: deque[Waiting] = deque()
 
     def add(self, one: Waiting) -> None:

@@ -41,11 +41,6 @@ _REASONS: Final = {
     26: "srtp_replay",
 }
 
-# The engine is one thread and each call is done with the buffer before the next: one for all sessions.
-_cells: Any = ffi.new("char[]", 2048)
-_length: Any = ffi.new("int *")
-_bytes: Final[memoryview] = memoryview(ffi.buffer(_cells)).cast("B")
-
 
 def _session(profile: SrtpProfile, key: bytes, direction: int) -> Session:
     """Raises ValueError for a key of the wrong length."""
@@ -59,13 +54,26 @@ def _session(profile: SrtpProfile, key: bytes, direction: int) -> Session:
         raise ValueError("libsrtp does not take these keys") from error
 
 
+class Scratch:
+    """Where packets are worked on, one after another. It belongs to one thread."""
+
+    __slots__ = ("bytes", "cells", "length")
+
+    def __init__(self) -> None:
+        self.cells: Any = ffi.new("char[]", 2048)
+        self.length: Any = ffi.new("int *")
+        self.bytes: Final[memoryview] = memoryview(ffi.buffer(self.cells)).cast("B")
+
+
 class Srtp:
-    """Both directions of a transport. What it returns is a view of one shared buffer, good until the next call of any
-    of them. Raises BadPacket ``srtp_...`` for what cannot be read or sent."""
+    """Both directions of a transport. What it returns is a view of ``scratch``, good until the next call of any that
+    shares it. Raises BadPacket ``srtp_...`` for what cannot be read or sent."""
 
-    __slots__ = ("_in", "_out", "_receiving", "_sending", "_ssrcs")
+    __slots__ = ("_bytes", "_cells", "_in", "_length", "_out", "_receiving", "_sending", "_ssrcs")
 
-    def __init__(self, keys: SrtpKeys) -> None:
+    def __init__(self, keys: SrtpKeys, scratch: Scratch | None = None) -> None:
+        scratch = scratch or Scratch()
+        self._cells, self._length, self._bytes = scratch.cells, scratch.length, scratch.bytes
         self._receiving = _session(keys.profile, keys.receive, Policy.SSRC_ANY_INBOUND)
         self._sending = _session(keys.profile, keys.send, Policy.SSRC_ANY_OUTBOUND)
         self._ssrcs: set[bytes] = set()
@@ -81,35 +89,26 @@ class Srtp:
 
     def _opened(self, work: Callable[[Any, Any, Any], int], datagram: bytes | memoryview, ssrc: bytes) -> memoryview:
         if ssrc in self._ssrcs:
-            return _worked(work, self._in, datagram)
+            return self._worked(work, self._in, datagram)
         if len(self._ssrcs) >= MOST_SSRCS:
             raise BadPacket("srtp_ssrcs_full")
-        opened = _worked(work, self._in, datagram)
+        opened = self._worked(work, self._in, datagram)
         self._ssrcs.add(ssrc)
         return opened
 
     def protect(self, packet: bytes | memoryview) -> memoryview:
-        length = len(packet)
-        if length > LONGEST:
-            raise BadPacket("srtp_long")
-        _bytes[:length] = packet
-        _length[0] = length
-        status = lib.srtp_protect(self._out, _cells, _length)
-        if status:
-            raise BadPacket(_REASONS.get(status, "srtp_failed"))
-        return _bytes[: _length[0]]
+        return self._worked(lib.srtp_protect, self._out, packet)
 
     def protect_rtcp(self, packet: bytes | memoryview) -> memoryview:
-        return _worked(lib.srtp_protect_rtcp, self._out, packet)
+        return self._worked(lib.srtp_protect_rtcp, self._out, packet)
 
-
-def _worked(work: Callable[[Any, Any, Any], int], session: Any, data: bytes | memoryview) -> memoryview:
-    length = len(data)
-    if length > LONGEST:
-        raise BadPacket("srtp_long")
-    _bytes[:length] = data
-    _length[0] = length
-    status = work(session, _cells, _length)
-    if status:
-        raise BadPacket(_REASONS.get(status, "srtp_failed"))
-    return _bytes[: _length[0]]
+    def _worked(self, work: Callable[[Any, Any, Any], int], session: Any, data: bytes | memoryview) -> memoryview:
+        size, length = len(data), self._length
+        if size > LONGEST:
+            raise BadPacket("srtp_long")
+        self._bytes[:size] = data
+        length[0] = size
+        status = work(session, self._cells, length)
+        if status:
+            raise BadPacket(_REASONS.get(status, "srtp_failed"))
+        return self._bytes[: length[0]]

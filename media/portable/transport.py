@@ -7,20 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from media.allowance import Allowance
-from media.engine import SrtpKeys, TransportId, TransportKind
+from media.engine import SrtpKeys, TransportId
 from media.errors import BadPacket
 from media.feedback import FeedbackCollector
 from media.icevalues import Path
 from media.portable.network import Wire
-from media.portable.outbox import Outbox
+from media.portable.outbox import MOST_WAITING, Outbox
 from media.portable.srtp import Srtp
 from media.rtcp import Packet as RtcpPacket
 from media.rtcp import build
 from media.rtp import Kind
 
-# Of one destination in one batch; together they have to stay below the 64 KiB of one message.
-MOST_WAITING: Final = 32
-_run: Final = memoryview(bytearray(MOST_WAITING * 2048))
 # Media may overtake the end of the handshake by a round trip: some frames of a camera.
 MOST_EARLY: Final = 64
 # RTCP of a subscriber of fifty slots in trouble stays below; each packet may cost us a search for repairs.
@@ -44,7 +41,6 @@ class Transport:
         "address",
         "feedback",
         "id",
-        "kind",
         "path",
         "received_bytes",
         "received_packets",
@@ -59,7 +55,6 @@ class Transport:
     def __init__(
         self,
         handle: TransportId,
-        kind: TransportKind,
         ssrc: int,
         *,
         outbox: Outbox,
@@ -68,7 +63,6 @@ class Transport:
         rtp_per_second: float,
     ) -> None:
         self.id = handle
-        self.kind = kind
         self.ssrc = ssrc
         self.rtp_allowance = Allowance(rtp_per_second, now)
         self.rtcp_allowance = Allowance(RTCP_PER_SECOND, now)
@@ -99,7 +93,7 @@ class Transport:
         that do not fit: a sequence number that is used twice under one key gives away both packets."""
         if self._srtp is not None:
             raise ValueError("the keys of a transport are set once")
-        self._srtp = Srtp(keys)
+        self._srtp = Srtp(keys, self._outbox.scratch)
         early, self._early = self._early, []
         return early
 
@@ -175,6 +169,7 @@ class Transport:
     def _send_waiting(self, wire: Wire, srtp: Srtp) -> None:
         """Neighbours of one length go as one run; a shorter one ends it."""
         packets, self._waiting = self._waiting, []
+        run = self._outbox.run
         end = size = 0
         for packet in packets:
             try:
@@ -188,13 +183,13 @@ class Transport:
                 end = 0
             if not end:
                 size = length
-            _run[end : end + length] = data
+            run[end : end + length] = data
             end += length
         if end:
             self._send_run(wire, end, size)
 
     def _send_run(self, wire: Wire, end: int, size: int) -> None:
-        sent = wire.send_run(_run[:end], size, self.address)
+        sent = wire.send_run(self._outbox.run[:end], size, self.address)
         self.sent_packets += sent
         self.sent_bytes += min(end, sent * size)
 

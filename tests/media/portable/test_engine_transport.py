@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.engine import SrtpKeys, SrtpProfile, TransportId, TransportKind
+from media.engine import SrtpKeys, SrtpProfile, TransportId
 from media.errors import BadPacket
 from media.icevalues import Path
-from media.portable.outbox import Outbox
-from media.portable.transport import MOST_EARLY, MOST_WAITING, Transport, bundled
+from media.portable.outbox import MOST_WAITING, Outbox
+from media.portable.transport import MOST_EARLY, Transport, bundled
 from media.rtcp import Description, Packet, PictureLoss, ReceiverReport, SourceDescription, build, parse
 from media.rtp import Header, Kind
 from media.rtp import build as build_rtp
@@ -41,9 +41,7 @@ class Wire:
 
 def made() -> tuple[Transport, Counter[str]]:
     drops: Counter[str] = Counter()
-    return Transport(
-        TransportId(1), TransportKind.BROWSER, 77, outbox=OUTBOX, drops=drops, now=0.0, rtp_per_second=1000
-    ), drops
+    return Transport(TransportId(1), 77, outbox=OUTBOX, drops=drops, now=0.0, rtp_per_second=1000), drops
 
 
 def sent(transport: Transport, *packets: bytes) -> None:
