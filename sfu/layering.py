@@ -29,6 +29,7 @@ _SHORT: Final = frozenset({Reason.BITRATE, Reason.LOWEST_KEPT, Reason.SURVIVAL})
 _TELL_EVERY: Final = 1.0
 
 _USUAL: Final = Want()
+_LOWEST: Final = (engine.Layer(0, 2),)
 
 
 def look(media: Engine, meeting: Meeting, one: Participant, stats: TransportStats | None, now: float) -> None:
@@ -75,8 +76,9 @@ def _ladder(connection: Connection, shown: Mapping[str, str], layers: Allocation
     allowed: dict[SinkId, tuple[engine.Layer, ...]] = {}
     for mid, track in shown.items():
         rungs = layers.choices[track].ladder
-        if rungs:
-            allowed[connection.sink(mid)] = tuple(engine.Layer(rung.spatial, rung.temporal) for rung in rungs)
+        found = tuple(engine.Layer(rung.spatial, rung.temporal) for rung in rungs)
+        # A sink without a word would be sent the highest there is, as soon as something comes again.
+        allowed[connection.sink(mid)] = found or _LOWEST
     return Ladder(allowed, layers.desired + sound)
 
 

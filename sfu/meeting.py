@@ -187,6 +187,8 @@ class Meeting:
         if by is None and track.muted_by is MutedBy.GATE:
             self._node.engine.set_gate(track.source, GateRule(key_ids(track.publisher.admission)))
         self._node.engine.mute_source(track.source, muted=by is not None)
+        if by is None:
+            track.expect(track.asked, self._node.now())
         self._note_muted(track, by, told_by=by or MutedBy.PUBLISHER)
 
     def update(self, participant: Participant) -> None:

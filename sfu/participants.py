@@ -54,9 +54,17 @@ class LiveTrack:
         rids = sending.format.rids
         sizes = [(one.width, one.height) for one in announced.layers if not rids or one.rid in rids]
         layers = Rungs(sizes, len(rids))
-        track = cls(identifier, publisher, announced, sending, layers, asked=layers.count, asked_at=now)
-        track.rungs = layers.rungs(asked=track.asked, asked_for=0.0)
+        track = cls(identifier, publisher, announced, sending, layers)
+        track.expect(layers.count, now)
         return track
+
+    def expect(self, asked: int, now: float) -> None:
+        """Its publisher sends so many of its layers from now on, or will in a moment."""
+        self.asked, self.asked_at = asked, now
+        self.measure(now)
+
+    def measure(self, now: float) -> None:
+        self.rungs = self.layers.rungs(asked=self.asked, asked_for=now - self.asked_at)
 
     @property
     def source(self) -> SourceId:

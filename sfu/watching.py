@@ -148,21 +148,18 @@ def _measure(meeting: Meeting, figures: _Figures, now: float) -> None:
         if track.announced.kind is Kind.VIDEO:
             stats = figures.sources.get(track.source)
             track.layers.note({} if stats is None else stats.layers)
-            track.rungs = track.layers.rungs(asked=track.asked, asked_for=now - track.asked_at)
+            track.measure(now)
 
 
 def _ask(meeting: Meeting, now: float) -> None:
-    """Publishers for what anybody can be sent of their pictures. What is muted is asked for nothing new."""
-    tracks = {
-        track.id: track.layers.count
-        for track in meeting.tracks.values()
-        if track.announced.kind is Kind.VIDEO and track.muted_by is None
-    }
+    """Publishers for what anybody can be sent of their pictures; of what is muted too, or nobody would remember what
+    its publisher was asked for when it comes back."""
+    tracks = {track.id: track.layers.count for track in meeting.tracks.values() if track.announced.kind is Kind.VIDEO}
     needs = (need for one in meeting.participants.values() for need in _needed(meeting.tracks, one))
     for wanted in meeting.dynacast.look(tracks, needs, now):
         track = meeting.tracks[wanted.track]
         if wanted.layers > track.asked:
-            track.asked_at = now
+            track.expect(wanted.layers, now)
         track.asked = wanted.layers
         track.publisher.tell(notices.Layers(track.id, wanted.layers - 1 if wanted.layers else None))
 

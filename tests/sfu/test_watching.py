@@ -227,6 +227,40 @@ async def test_publishers_are_asked_for_what_somebody_sees_and_stop_what_nobody_
     assert bob.all(Layers)[-1] == Layers(camera.id, 0)
 
 
+async def test_what_was_asked_of_a_publisher_is_remembered_while_it_is_muted(stage: Stage) -> None:
+    room = stage.room()
+    ada, bob = await people(stage, room, "ada bob", slots=(1, 1))
+    camera = bob.track(CAMERA)
+    stage.engine.stats[camera.source] = flowing(THREE_LAYERS)
+    stage.pass_time(8)
+    assert bob.all(Layers) == [Layers(camera.id, 1)]
+    bob.here.mute(camera.id, muted=True)
+    del stage.engine.stats[camera.source]
+    stage.pass_time(3)
+    bob.here.mute(camera.id, muted=False)
+    ada.here.want(camera.id, 1280, 720)
+    stage.pass_time(0.2)
+    assert bob.all(Layers)[-1] == Layers(camera.id, 2)
+
+
+async def test_a_picture_that_stood_still_comes_back_small_and_not_at_its_largest(stage: Stage) -> None:
+    room = stage.room()
+    ada, bob = await people(stage, room, "ada bob", slots=(1, 1))
+    camera = bob.track(CAMERA)
+    stage.engine.stats[camera.source] = flowing(THREE_LAYERS)
+    stage.engine.fits(ada.transport, 300_000)
+    stage.pass_time(3)
+    assert allowed(ada) == {"rv0": [Layer(0)]}
+    del stage.engine.stats[camera.source]
+    stage.pass_time(10)
+    assert ada.all(Quality)[-1].tracks[0].why == "no_layers"
+    assert [layer.spatial for layer in allowed(ada)["rv0"]] == [0]
+    bob.here.mute(camera.id, muted=True)
+    bob.here.mute(camera.id, muted=False)
+    stage.pass_time(0.1)
+    assert ada.all(Quality)[-1].tracks[0].why != "no_layers"
+
+
 async def test_a_layer_that_its_publisher_cannot_send_is_not_promised_for_long(stage: Stage) -> None:
     room = stage.room()
     ada, bob = await people(stage, room, "ada bob", slots=(1, 1))
