@@ -76,9 +76,7 @@ class Numbers:
         following = self._map.next_number
         sent = self._map.send(source, number)
         if isinstance(sent, Late):
-            # A packet of what does not flow now has no turn: that is no loss.
-            if sent is not Late.OUTSIDE:
-                self._drops[f"sink_{sent.value}"] += 1
+            self._drops[f"sink_{sent.value}"] += 1
             return None
         if sent.number >= following:
             for passed_over in range(max(following, sent.number - _REMEMBERED), sent.number):

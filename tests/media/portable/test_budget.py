@@ -91,7 +91,9 @@ class TestAvailable:
         assert reported.heard(0.5, at=1.4) == 562_500
 
     def test_it_is_not_believed_that_more_fits_than_what_was_sent_with_loss(self) -> None:
-        assert Reported().heard(0.5, at=1.0, sent=200_000) == 150_000
+        reported = Reported()
+        assert reported.heard(0.5, at=1.0, sent=200_000) == 150_000
+        assert reported.heard(0.5, at=2.0, sent=100_000) == 75_000
 
     def test_without_loss_it_grows_by_eight_percent_a_second(self) -> None:
         reported = Reported()
