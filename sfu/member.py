@@ -56,7 +56,7 @@ class Member(Protocol):
     def unpublish(self, track: str) -> None: ...
 
     def set_metadata(self, metadata: str | None, name: str | None = None) -> None:
-        """Without a name that stays. ``metadata_too_long``."""
+        """Without a name that stays. ``metadata_too_long``, ``invalid_name``."""
         ...
 
     def raise_hand(self, *, raised: bool) -> None: ...
@@ -151,8 +151,9 @@ class LiveMember:
         me = self._require_visible()
         if metadata is not None and len(metadata.encode("utf-8", "surrogatepass")) > MAX_METADATA_BYTES:
             raise refused("metadata_too_long", f"Metadata has at most {MAX_METADATA_BYTES} bytes.")
-        if name is not None and len(name) > MAX_NAME:
-            raise refused("metadata_too_long", f"A name has at most {MAX_NAME} characters.")
+        # What cannot be seen includes what turns the text around: one could look like another (Unicode TR 36).
+        if name is not None and not (1 <= len(name.strip()) <= MAX_NAME and name.isprintable()):
+            raise refused("invalid_name", f"A name has 1 to {MAX_NAME} characters that can be seen.")
         me.metadata = metadata
         me.name = me.name if name is None else name
         self._meeting.update(me)

@@ -18,6 +18,7 @@ from kernel.errors import (
 
 _KINDS: Final[Mapping[str, type[SecureConnectError]]] = {
     "encryption_required": Forbidden,
+    "invalid_name": Unprocessable,
     "invalid_sdp": Unprocessable,
     "metadata_too_long": TooLarge,
     "mode_forbids_clear_media": Forbidden,

@@ -150,6 +150,11 @@ async def test_hands_reactions_names_and_metadata_reach_the_others(stage: Stage)
     with pytest.raises(SecureConnectError) as refusal:
         ada.here.set_metadata("€" * 1366)
     assert refusal.value.code == "metadata_too_long"
+    for name in ("", " ", "x" * 101, "a\u202eb", "a\nb"):
+        with pytest.raises(SecureConnectError) as invalid:
+            ada.here.set_metadata(None, name)
+        assert invalid.value.code == "invalid_name"
+    assert len(bob.all(ParticipantUpdated)) == 2
 
 
 async def test_in_a_waiting_room_people_know_nothing_until_they_are_let_in(stage: Stage) -> None:
