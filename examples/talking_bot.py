@@ -2,8 +2,8 @@
 
     python examples/talking_bot.py 'http://127.0.0.1:8080/#room=...&token=...&k=...' [speech.wav]
 
-The link is one that ``secureconnect create-room`` prints; in a Secure room the bot has the secret from it, as everybody
-does who has the link. Without a file it plays a melody. What is written to it comes back, spelt backwards.
+The link is one that ``secureconnect admin create-room`` prints; in a Secure room the bot has the secret from it, as
+everybody does who has the link. Without a file it plays a melody. What is written to it comes back, spelt backwards.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from contextlib import suppress
 
 from aiortc import MediaStreamTrack
 
@@ -77,4 +78,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main())
