@@ -3,10 +3,11 @@
 import { canSeal, Sealing } from "./e2ee/sealing.ts";
 import { FactsReader, type TrackFacts } from "./media/facts.ts";
 import { MediaSession, type Slot } from "./media/session.ts";
+import { happened, nameOf } from "./happenings.ts";
 import { OwnMedia } from "./own.ts";
 import { Pictures } from "./pictures.ts";
-import type { Joined, Notice, Participant, Source } from "./signaling/messages.ts";
-import { applied, entered, participantOf, type RoomState } from "./signaling/room.ts";
+import type { Joined, Notice, Source } from "./signaling/messages.ts";
+import { applied, entered, type RoomState } from "./signaling/room.ts";
 import { Refused, RoomSocket, type SocketState } from "./signaling/socket.ts";
 import { Talk } from "./talk.ts";
 import { DEVICE_PROBLEMS, TEXTS } from "./texts.ts";
@@ -154,19 +155,10 @@ export class Meeting {
     if (this.state === null) return;
     const before = this.state;
     this.state = applied(before, notice);
+    const word = happened(before, notice);
+    if (word !== null) this.view.notes.say(word);
     const session = this.place?.session;
     switch (notice.type) {
-      case "participant_joined":
-        this.view.notes.say(TEXTS.notes.joined(notice.data.name || TEXTS.preview.nameMissing));
-        break;
-      case "participant_updated":
-        this.handRaised(before, notice.data);
-        break;
-      case "participant_left":
-        this.view.notes.say(
-          TEXTS.notes.left(participantOf(before, notice.data.participant)?.name || TEXTS.preview.nameMissing),
-        );
-        break;
       case "track_unpublished":
         this.pictures.forget(notice.data.track);
         break;
@@ -192,9 +184,6 @@ export class Meeting {
         if (notice.data.participant !== before.self.id)
           this.view.stage.react(notice.data.participant, notice.data.emoji);
         break;
-      case "gate":
-        if (notice.data.muted) this.view.notes.say(TEXTS.notes.gate);
-        break;
       default:
     }
     this.draw();
@@ -219,15 +208,7 @@ export class Meeting {
     if (!muted || by === "publisher") return;
     const mine = [...(this.place?.session.publications.values() ?? [])].find((one) => one.track === track);
     if (mine === undefined) return;
-    if (by === "moderator") this.view.notes.say(TEXTS.notes.mutedByModerator);
     this.own.silenced(mine.source);
-  }
-
-  private handRaised(before: RoomState, one: Participant): void {
-    const was = participantOf(before, one.id);
-    if (one.hand_raised && was?.hand_raised === false && one.id !== before.self.id) {
-      this.view.notes.say(TEXTS.notes.hand(one.name || TEXTS.preview.nameMissing));
-    }
   }
 
   private publishRefused(source: Source, code: string): void {
@@ -277,7 +258,7 @@ export class Meeting {
     const who = this.state?.participants.get(from);
     if (who === undefined) return;
     const text = (await this.place?.talk.heard(payload, who.e2ee?.sender ?? null)) ?? null;
-    if (text !== null) this.view.said(who.name || TEXTS.preview.nameMissing, text, false);
+    if (text !== null) this.view.said(nameOf(who), text, false);
   }
 
   private async say(text: string): Promise<void> {

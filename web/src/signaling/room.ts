@@ -18,7 +18,7 @@ export interface RoomState {
   readonly room: Room;
   /** The others, by id, in the order in which they came. */
   readonly participants: ReadonlyMap<string, Participant>;
-  /** Everybody's, one's own too, by id. */
+  /** Those of the others, by id: of one's own nobody is told but they. */
   readonly tracks: ReadonlyMap<string, Track>;
   /** Who muted a track that is muted, where it was not its publisher. */
   readonly mutedBy: ReadonlyMap<string, string>;

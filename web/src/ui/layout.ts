@@ -14,8 +14,9 @@ export const GAP = 8;
 /** Cameras are wide, and faces bear being cut to some extent: more of it where the stage is tall. */
 const WIDEST = 16 / 9;
 const TALLEST = { onWide: 6 / 5, onTall: 3 / 4 } as const;
-/** What is not enlarged stays at a side, of this part of the stage. */
-const STRIP = 0.2;
+/** What is not enlarged stays at a side, of this part of the stage; below it a screen, which is wide, leaves more. */
+const STRIP = { beside: 0.2, belowFew: 0.25, belowMany: 0.4 } as const;
+const FEW = 3;
 const THINNEST_STRIP = 96;
 
 /** Equal tiles, as large as they can be; the last row is centred. */
@@ -44,7 +45,8 @@ function arranged(count: number, stage: Size, tallest: number): readonly Rectang
 export function spotlight(count: number, stage: Size): readonly Rectangle[] {
   if (count <= 1) return count === 0 ? [] : [{ left: 0, top: 0, ...stage }];
   const isWide = stage.width >= stage.height;
-  const strip = Math.max(THINNEST_STRIP, STRIP * (isWide ? stage.width : stage.height));
+  const share = isWide ? STRIP.beside : count - 1 > FEW ? STRIP.belowMany : STRIP.belowFew;
+  const strip = Math.max(THINNEST_STRIP, share * (isWide ? stage.width : stage.height));
   const main = isWide
     ? { width: stage.width - strip - GAP, height: stage.height }
     : { width: stage.width, height: stage.height - strip - GAP };

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Joined, Notice, Participant, Track } from "../../src/signaling/messages.ts";
+import { happened } from "../../src/happenings.ts";
 import { applied, entered, type RoomState } from "../../src/signaling/room.ts";
 import { type MediaFacts, MOST_TILES, shownTiles, spotlit } from "../../src/ui/tiles.ts";
 
@@ -114,4 +115,25 @@ test("of more people than fit those who speak are seen, and the rest counted", (
   expect([tiles.length, hidden]).toEqual([MOST_TILES, 16]);
   expect(tiles.some((tile) => tile.participant === "p39")).toBe(true);
   expect(tiles.some((tile) => tile.isSelf)).toBe(true);
+});
+
+test("people are told who comes, who goes and who raises a hand, by the names that they have given", () => {
+  const state = room(["ada"]);
+  const nameless = { ...person("bob"), name: null };
+  expect(happened(state, { type: "participant_joined", data: person("bob") })).toBe("bob came in");
+  expect(happened(state, { type: "participant_joined", data: nameless })).toBeNull();
+  const there = after(state, { type: "participant_joined", data: nameless });
+  expect(happened(there, { type: "participant_updated", data: person("bob") })).toBe("bob came in");
+  const raised = { ...person("ada"), hand_raised: true };
+  expect(happened(state, { type: "participant_updated", data: raised })).toBe("ada raised a hand");
+  expect(happened(state, { type: "participant_updated", data: { ...raised, id: "me" } })).toBeNull();
+  expect(happened(state, { type: "participant_left", data: { participant: "ada", reason: "left" } })).toBe("ada left");
+});
+
+test("people are told when somebody else has muted them", () => {
+  const state = room(["ada"], [track("n", "ada", "microphone")]);
+  const muted = (of: string, by: string): Notice => ({ type: "track_muted", data: { track: of, muted: true, by } });
+  expect(happened(state, muted("m", "moderator"))).toBe("A moderator muted you.");
+  expect(happened(state, muted("m", "publisher"))).toBeNull();
+  expect(happened(state, muted("n", "moderator"))).toBeNull();
 });
