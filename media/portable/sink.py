@@ -70,6 +70,7 @@ class Sink:
         self._flow = Flow()
         self._ladder: Sequence[Layer] = ()
         self._allowed: Sequence[Layer] = ()
+        self._rung: int | None = None
         self._aim = aimed((), ())
         self._is_paused = False
         self._is_foreign = False
@@ -138,13 +139,17 @@ class Sink:
             self._stop()
 
     def allow(self, layers: Sequence[Layer], now: float) -> None:
-        """From the lowest up (engine.Ladder); none: the highest there is."""
-        self._ladder = self._allowed = tuple(layers)
-        self.tick(now)
+        """From the lowest up (engine.Ladder); none: the highest there is. A step down holds on."""
+        self._ladder = tuple(layers)
+        self._step(now)
 
     def limit(self, rung: int | None, now: float) -> None:
         """The engine's own step down: the index of the highest allowed layer that fits; None: all do."""
-        self._allowed = self._ladder if rung is None else self._ladder[: rung + 1]
+        self._rung = rung
+        self._step(now)
+
+    def _step(self, now: float) -> None:
+        self._allowed = self._ladder if self._rung is None else self._ladder[: self._rung + 1]
         self.tick(now)
 
     def pause(self, *, paused: bool) -> None:

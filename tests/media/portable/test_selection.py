@@ -172,6 +172,8 @@ class TestSimulcast:
         assert slot.sink.wanted_keyframes() == [(ANNE, 0)]
         self.all(slot, feeds, key=True)
         assert slot.sink.flowing == (ANNE, 0)
+        slot.allow((0, 2), (1, 2), (2, 2))
+        assert slot.sink.wanted_keyframes() == []
         slot.sink.limit(None, slot.now)
         assert slot.sink.wanted_keyframes() == [(ANNE, 2)]
 
