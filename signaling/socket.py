@@ -29,6 +29,7 @@ class RoomSocket(web.WebSocketResponse[Literal[False]]):
         super().__init__(
             protocols=(SUBPROTOCOL,),
             heartbeat=HEARTBEAT_SECONDS,
+            autoping=False,  # aiohttp answers all that came at once without a pause
             timeout=CLOSE_SECONDS,
             compress=False,
             max_msg_size=LARGEST_FRAME + 1,
@@ -106,7 +107,8 @@ async def attend(socket: RoomSocket, line: SocketLine, exchange: Exchange) -> No
     """Until the socket has ended, whoever ends it."""
     writing = asyncio.create_task(line.write(), name="writer of a room's socket")
     try:
-        await _read(socket, line, exchange)
+        with suppress(ConnectionError):
+            await _read(socket, line, exchange)
     finally:
         exchange.lost()
         if line.ending is None:
@@ -122,15 +124,18 @@ async def _read(socket: RoomSocket, line: SocketLine, exchange: Exchange) -> Non
         try:
             async with asyncio.timeout_at(None if exchange.joined else deadline):
                 message = await socket.receive()
+                # What came at once is read without waiting: answers, others and the deadline have their turn, too.
+                await asyncio.sleep(0)
         except TimeoutError:
             exchange.refuse(BrokenProtocol(f"Nobody joined within {JOIN_SECONDS:g} s.", code="not_joined"))
             return
         if message.type is WSMsgType.TEXT:
             await exchange.take(message.data)
-            await asyncio.sleep(0)  # what was sent at once is read without a pause, and answers have to get out
+        elif message.type is WSMsgType.PING:
+            await socket.pong(message.data)
         elif message.type is WSMsgType.BINARY:
             exchange.refuse(BrokenProtocol("Frames are text.", code="not_text"))
         elif socket.too_large:
             exchange.refuse(BrokenProtocol(f"A frame is over {LARGEST_FRAME} bytes.", code="frame_too_large"))
-        else:
+        elif message.type is not WSMsgType.PONG:
             return

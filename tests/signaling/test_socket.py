@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from aiohttp import WSMsgType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -22,7 +23,7 @@ from sfu.notices import Ending
 from sfu.rooms import Mode, Rooms
 from signaling.messages import LARGEST_FRAME
 from signaling.requests import REQUESTS
-from tests.signaling.clients import CLIENT, MODERATOR, Socket, Visit, eventually, token, visit
+from tests.signaling.clients import CLIENT, MODERATOR, PATIENCE, Socket, Visit, eventually, token, visit
 from tests.worlds import World, world
 
 OFFER = Path(__file__).parents[1] / "media/fixtures/sdp/offer_basic.sdp"
@@ -65,6 +66,12 @@ async def test_who_does_not_join_in_time_is_sent_away(there: Visit, monkeypatch:
     async with there.socket(token(there.here, there.room.id)) as silent:
         assert await silent.ends() == 4400
         assert silent.heard[-1]["data"]["code"] == "not_joined"
+    async with there.socket(token(there.here, there.room.id)) as busy:
+        with suppress(ConnectionError):
+            async with asyncio.timeout(PATIENCE):
+                while there.here.started.lifecycle.open_sockets():
+                    await busy.raw.ping()
+                    await asyncio.sleep(0)
     async with there.joined("ada") as (ada, _):
         await asyncio.sleep(0.4)
         assert await ada.reply("raise_hand", {"raised": True}) == {}
@@ -405,6 +412,20 @@ async def test_sockets_are_counted_while_they_are_open_and_by_how_they_ended(her
         await eventually(lambda: lifecycle.open_sockets() == 0)
     assert (closed("1000"), closed("lost")) == (1, 1)
     assert registry.get_sample_value("secureconnect_signaling_requests_total", {"type": "join"}) == 2
+
+
+async def test_pings_are_answered_and_a_flood_of_them_holds_up_nobody(there: Visit) -> None:
+    headers = {"Authorization": f"Bearer {token(there.here, there.room.id)}"}
+    async with there.joined("bob") as (bob, _):
+        async with there.here.session.ws_connect(SIGNALING, headers=headers, autoping=False) as raw:
+            await raw.ping(b"are you there")
+            async with asyncio.timeout(PATIENCE):
+                pong = await raw.receive()
+            assert (pong.type, pong.data) == (WSMsgType.PONG, b"are you there")
+            for _ in range(2_000):
+                await raw.ping()
+                await asyncio.sleep(0)
+            assert await bob.reply("candidate", RIGHT["candidate"]) == {}
 
 
 async def test_a_socket_whose_client_is_dead_is_noticed(there: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
