@@ -147,6 +147,14 @@ def test_equal_packets_are_one_run_up_to_what_a_message_holds() -> None:
     assert wire.runs == [MOST_WAITING, 3]
 
 
+def test_the_short_end_of_a_frame_goes_with_the_rest_of_it() -> None:
+    (transport, _), wire = made(), Wire()
+    transport.set_keys(peers.Srtp().engine_keys)
+    transport.move(PATH, wire)
+    sent(transport, rtp(1) + bytes(50), rtp(2) + bytes(50), rtp(3), rtp(4) + bytes(50))
+    assert wire.runs == [3, 1]
+
+
 def test_a_fault_of_one_keeps_nobody_elses_packets() -> None:
     outbox, flushed = Outbox(), []
 
