@@ -147,13 +147,15 @@ class Meeting:
 
     def end(self, reason: Ending) -> None:
         """For everybody at once: nobody is told of the others' leaving."""
-        for participant in list(self._everybody()):
+        everybody = tuple(self._everybody())
+        # First of all, or every track that ends would be looked for in what everybody wants.
+        self.participants.clear()
+        self.waiting.clear()
+        for participant in everybody:
             self._drop_connection(participant, tells=False)
             self._node.count(participants=-1)
             self._node.meters.left(reason.value)
             participant.tell(Ended(reason))
-        self.participants.clear()
-        self.waiting.clear()
         self.empty_since = self._node.now()
 
     def negotiate(
