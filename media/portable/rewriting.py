@@ -183,7 +183,7 @@ class Pictures:
         tl0 = 0
         if descriptor is not None and descriptor.tl0_pic_idx is not None:
             tl0 = descriptor.tl0_pic_idx + shifts.tl0
-            if shifts.turn == self._turns:
+            if tl0 != self._tl0 and shifts.turn == self._turns:
                 self._tl0 = _newer(tl0, self._tl0, 8)
         if isinstance(descriptor, Vp8Descriptor):
             picture_id = self._vp8_id(descriptor, shifts, is_latest=is_latest)
