@@ -11,13 +11,13 @@ import structlog
 
 from media.engine import ConsentLost, SourceId
 from media.icevalues import Limits
-from media.portable.engine import Bounds, open_portable
+from media.portable.engine import Bounds, PortableEngine, open_portable
 from media.portable.packet import Incoming, Result
 from media.portable.sink import Sink
 from media.portable.source import Source
 from media.rtp import Packet
 from tests.media.conformance.conftest import portable
-from tests.media.conformance.stage import staged
+from tests.media.conformance.stage import frames, has, staged
 from tests.media.tracks import gaps
 
 
@@ -102,3 +102,26 @@ async def test_two_seconds_of_standstill_end_nothing() -> None:
         assert stage.told(ConsentLost) == []
         assert gaps(subscriber.peer.rtp) == []
         assert stage.engine.sink_stats()[sink].source == source
+
+
+async def test_meetings_that_are_over_leave_nothing_behind() -> None:
+    async with staged(portable) as stage:
+        engine = stage.engine
+        assert isinstance(engine, PortableEngine)
+        for _ in range(10):
+            publisher, subscriber = await stage.join(), await stage.join(tcp=True)
+            source, track = stage.camera(publisher)
+            (sink,) = stage.screen(subscriber)
+            engine.tap(source, most_bytes=10_000)
+            engine.assign(sink, source)
+            await frames(publisher, track, 3, keyframe=True)
+            await subscriber.peer.until(has(subscriber.peer, 6))
+            for member in (publisher, subscriber):
+                stage.leave(member)
+                await member.peer.close()
+                stage.peers.remove(member.peer)
+        await stage.until(lambda: engine._network.connections == 0)
+        stage.told(ConsentLost)
+        held = engine._holdings
+        left = (engine._agents, held.peers, held.tracks, held.outlets, held.taps, engine._events)
+        assert [len(one) for one in left] == [0] * len(left)
