@@ -82,6 +82,7 @@ class Receiving:
         if not peer.transport.rtp_allowance.take(1, now):
             self._drops["rtp_flood"] += 1
             return
+        came = peer.transport.in_order(came)
         packet = Packet.parse(opened)
         identifier = peer.transport.transport_wide
         if identifier is not None:

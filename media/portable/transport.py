@@ -31,6 +31,7 @@ class Transport:
     packets, once a source of its has said so."""
 
     __slots__ = (
+        "_came",
         "_drops",
         "_dtls",
         "_early",
@@ -72,6 +73,7 @@ class Transport:
         self.address = ("", 0)
         self.sent_packets = self.sent_bytes = 0
         self.received_packets = self.received_bytes = 0
+        self._came = now
         self._drops = drops
         self._srtp: Srtp | None = None
         self._wire: Wire | None = None
@@ -118,6 +120,11 @@ class Transport:
         self.path = None
         self._wire = None
         self._dtls = None
+
+    def in_order(self, came: float) -> float:
+        """Of packets by two sockets the later may be read first; whoever counts by time wants it to go on."""
+        self._came = max(came, self._came)
+        return self._came
 
     def unprotected(self, data: bytes | memoryview) -> bytes:
         """An RTP packet of its own bytes. Raises BadPacket."""

@@ -209,6 +209,11 @@ def test_bundles_hold_all_groups_whole_and_in_order(groups: list[list[Packet]], 
     assert len(datagrams) <= len(heads) or not groups
 
 
+def test_time_never_goes_back_between_packets_of_two_sockets() -> None:
+    transport, _ = made()
+    assert [transport.in_order(came) for came in (1.0, 3.0, 2.0, 4.0)] == [1.0, 3.0, 3.0, 4.0]
+
+
 def test_small_groups_share_a_datagram() -> None:
     assert len(list(bundled([[PictureLoss(1, number)] for number in range(50)]))) == 1
     assert len(list(bundled([[PictureLoss(1, number)] for number in range(101)]))) == 2
