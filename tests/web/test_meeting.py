@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from identity.roomtokens import Grants
 from media.framekeys import written_secret
+from sfu.connection import Connection
+from sfu.meeting import Meeting
 from sfu.rooms import Mode, Room
 from tests.browsing import MEDIA_ARGUMENTS, browser
 from tests.signaling.clients import made_room, old_token, token
@@ -151,6 +154,52 @@ async def test_who_was_away_for_too_long_joins_anew_under_a_new_sender_id(venue:
     await ben.loses_the_socket()
     await ben.sees(ADA)
     await ada.sees(BEN)
+
+
+async def test_a_lost_connection_is_made_anew_without_a_hand(venue: Venue) -> None:
+    ada, ben = await venue.guest(ADA), await venue.guest(BEN)
+    await ben.sees(ADA)
+    meeting = venue.here.started.calls.live.find(venue.room.id)
+    assert meeting is not None
+    connection = next(one.connection for one in meeting.participants.values() if one.admission.identity == BEN.name)
+    assert connection is not None
+    assert connection._endpoint is not None
+    await connection._endpoint.close()
+    await until(lambda: anew(meeting, connection), "there is another connection")
+    await ben.sees(ADA)
+    await ada.sees(BEN)
+
+
+async def anew(meeting: Meeting, before: Connection) -> bool:
+    found = [one.connection for one in meeting.participants.values() if one.admission.identity == BEN.name]
+    return found not in ([], [None], [before])
+
+
+async def test_who_has_to_wait_comes_in_when_somebody_lets_them(venue: Venue) -> None:
+    room = await made_room(venue.here, mode=Mode.SECURE, waiting_room=True)
+    admission = token(venue.here, room.id, ADA.name)
+    link = f"{venue.here.url}/#room={room.id}&token={admission}&k={venue.secret}"
+    ada = await guest(venue.launched, link, ADA)
+    await ada.page.click("[data-control=join]")
+    await ada.page.wait_for_selector("[data-screen=waiting]")
+    meeting = venue.here.started.calls.live.find(room.id)
+    assert meeting is not None
+    [waiting] = meeting.waiting
+    meeting.admit(waiting)
+    await ada.page.wait_for_selector("[data-screen=meeting][data-connection=connected]", timeout=1000 * PATIENCE)
+
+
+async def test_who_may_not_publish_still_sees_and_is_told(venue: Venue) -> None:
+    ada = await venue.guest(ADA)
+    admission = token(venue.here, venue.room.id, BEN.name, Grants(join=True, subscribe=True))
+    link = f"{venue.here.url}/#room={venue.room.id}&token={admission}&k={venue.secret}"
+    ben = await guest(venue.launched, link, BEN)
+    await ben.joins()
+    await ben.sees(ADA)
+    told = await ben.page.locator(".notes").inner_text()
+    assert "This link does not allow a camera." in told
+    assert "This link does not allow a microphone." in told
+    assert await ada.tile(BEN).get_attribute("data-state") == "off"
 
 
 async def test_who_leaves_is_gone_at_once(venue: Venue) -> None:

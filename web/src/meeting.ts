@@ -18,6 +18,8 @@ import { Wanting } from "./wanting.ts";
 
 const CLIENT = { name: "secureconnect-web", version: "1" };
 const STATS_MS = 1000;
+/** Why a connection is lost for good. */
+const GONE: ReadonlySet<string> = new Set(["closed", "handshake_failed"]);
 /** Things that change together are drawn together. */
 const DRAW_MS = 40;
 
@@ -145,7 +147,10 @@ export class Meeting {
     return session;
   }
 
+  /** What was asked on the socket that was lost may have been answered on it, or never have arrived. */
   private resumed(): void {
+    this.own.tellAll();
+    if (this.state?.self.hand_raised) this.socket.tell("raise_hand", { raised: true });
     this.place?.session.renegotiate().catch(() => this.socket.startOver());
     this.wanting.forget();
     this.wanting.tell();
@@ -170,6 +175,10 @@ export class Meeting {
         break;
       case "slots":
         session?.assign(notice.data.slots);
+        break;
+      case "quality":
+        // No restart of ICE brings back what has said goodbye, or never came about.
+        if (notice.data.connection === "lost" && GONE.has(notice.data.why)) this.socket.startOver();
         break;
       case "more_slots":
         session?.addMore(notice.data.audio, notice.data.video).catch(() => undefined);

@@ -79,6 +79,11 @@ export class OwnMedia {
     }
   }
 
+  /** Which are on and which are not, once more. */
+  tellAll(): void {
+    for (const source of this.session?.publications.keys() ?? []) this.tellMuted(source, !this.sending.has(source));
+  }
+
   /** Somebody else decided so. */
   silenced(source: Source): void {
     const track = this.tracks.get(source);
