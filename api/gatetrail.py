@@ -58,13 +58,17 @@ class GateTrail:
         writer = asyncio.create_task(self._run(), name="audit of the gate")
         try:
             yield self
+            await self._drain()
+        finally:
+            writer.cancel()
+            await asyncio.wait({writer})
+
+    async def _drain(self) -> None:
+        try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._waiting.join()
         except TimeoutError:
             _log.error("the audit log did not take the last entries of the gate", left=self._waiting.qsize())
-        finally:
-            writer.cancel()
-            await asyncio.wait({writer})
 
     async def _run(self) -> None:
         while True:

@@ -125,6 +125,13 @@ async def test_what_could_not_be_kept_is_counted_and_logged_and_holds_nobody_up(
         assert here.platform.metrics.registry.get_sample_value("secureconnect_gate_audit_lost_total") == 4
 
 
+async def test_what_goes_wrong_while_it_runs_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        with pytest.raises(TimeoutError, match="somebody else's"):
+            async with trail(here).running():
+                raise TimeoutError("somebody else's")
+
+
 async def test_a_store_that_hangs_does_not_keep_the_server_from_stopping(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
