@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, Self
 
 import structlog
 
-from kernel.errors import DependencyUnavailable, SecureConnectError
+from kernel.errors import DependencyUnavailable, Forbidden, Malformed, SecureConnectError
 from signaling.messages import Fault
 
 _log = structlog.stdlib.get_logger("signaling")
@@ -27,15 +27,16 @@ class CloseCode(IntEnum):
     TOO_SLOW = 4408
 
 
-class BrokenProtocol(SecureConnectError):
+class BrokenProtocol(Malformed):
     """The client sent what no client of this protocol sends."""
 
 
-class CannotStay(SecureConnectError):
+class CannotStay(Forbidden):
     """Refused at the door: there is nothing to go on with."""
 
-    def __init__(self, refusal: SecureConnectError) -> None:
-        super().__init__(refusal.detail, code=refusal.code)
+    @classmethod
+    def after(cls, refusal: SecureConnectError) -> Self:
+        return cls(refusal.detail, code=refusal.code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Lobby:
     async def admit(self, claims: RoomClaims, e2ee: Announced | None, tell: Tell) -> Member:
         """Raises CannotStay ``token_expired``, ``not_granted``, ``room_ended``, ``room_full``, ``node_overloaded``."""
         if not claims.grants.join:
-            raise CannotStay(refused("not_granted", "This token lets nobody join."))
+            raise CannotStay("This token lets nobody join.", code="not_granted")
         room = await self._known.find(claims.room)
         try:
             self._tokens.require_current(claims)
@@ -51,7 +51,7 @@ class Lobby:
                 raise refused("room_ended", "There is no such room any more.")
             return self._live.join(room, admission(claims, e2ee), tell)
         except SecureConnectError as error:
-            raise CannotStay(error) from error
+            raise CannotStay.after(error) from error
 
     def end(self, room: UUID) -> None:
         """After it was removed from where rooms are kept."""

@@ -63,7 +63,7 @@ class Reception:
 
     async def turn_away(self, request: web.Request, error: Unauthenticated) -> web.StreamResponse:
         """On a socket: a browser that is refused one is not told why."""
-        verdict = judged(CannotStay(error))
+        verdict = judged(CannotStay.after(error))
         socket = RoomSocket()
         await socket.prepare(request)
         await socket.send_str(answering("error", None, verdict.fault).decode())

@@ -43,7 +43,7 @@ SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 def every_kind() -> list[type[SecureConnectError]]:
     """Ours, wherever they are defined."""
-    for package in ("kernel", "config", "identity", "chat", "adapters", "api"):
+    for package in ("kernel", "config", "identity", "chat", "media", "sfu", "signaling", "adapters", "api"):
         for module in walk_packages([str(ROOT / package)], f"{package}."):
             if ".migrations." not in module.name and not module.name.endswith("__main__"):
                 import_module(module.name)
@@ -88,7 +88,7 @@ def test_every_kind_answers_its_status_its_code_and_its_text() -> None:
 
 def test_every_code_written_in_the_source_is_snake_case() -> None:
     found = set()
-    for package in ("kernel", "config", "identity", "chat", "adapters", "api"):
+    for package in ("kernel", "config", "identity", "chat", "media", "sfu", "signaling", "adapters", "api"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):

@@ -10,7 +10,7 @@ from media.codecs.names import CodecName, Kind
 from media.engine import AudioLevel, Flowing, Gated, GateRule, Gone, Layer, SourceFormat
 from media.extensions import ExtensionName
 from media.gate import Reason
-from media.rtcp import Nack, PictureLoss, ReceiverReport, SenderReport, TransportFeedback
+from media.rtcp import Nack, PictureLoss, ReceiverReport, ReportBlock, SenderReport, TransportFeedback
 from media.rtp import Packet
 from tests.media.conformance.stage import OPUS, VP8, VP8_RTX, Member, Stage, camera_format
 from tests.media.tracks import EXTENSIONS, OpusTrack, Stream, Vp8Track, repair
@@ -148,8 +148,15 @@ class TestAsking:
             for packet in track.frame(keyframe=not index, packets=1)[index % 4 == 3 :]:
                 member.peer.send_rtp(packet)
         member.peer.send_rtcp([SenderReport(track.stream.ssrc, 0xAABBCCDD << 16, 1, 2, 3)])
-        await member.peer.until(lambda: any(report.blocks for report in member.peer.said(ReceiverReport)))
-        block = next(report.blocks[0] for report in member.peer.said(ReceiverReport) if report.blocks)
+        newest = track.stream.sequence - 2  # the very last one is not known to be lost
+
+        def whole() -> list[ReportBlock]:
+            """The first report may be about what had come by then."""
+            blocks = [block for report in member.peer.said(ReceiverReport) for block in report.blocks]
+            return [block for block in blocks if block.highest_sequence & 0xFFFF == newest]
+
+        await member.peer.until(whole)
+        block = whole()[0]
         assert block.ssrc == track.stream.ssrc
         assert block.cumulative_lost == 4
         assert block.last_report == 0xAABBCCDD
