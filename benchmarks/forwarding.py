@@ -2,7 +2,7 @@
 
 Both servers are alone on a core behind a veth pair, both have the same load by the same code: repairs negotiated,
 receiver reports each second, a key frame each second. CPU is the kernel's count of the
-server's process. Needs root and Debian's package janus.
+server's process, less what it takes with the same people and no media. Needs root and Debian's package janus.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.own_server import PROGRAM, Seat, clear_room, own_server, room_to
 from benchmarks.processes import LOAD_CORE, Namespace, Running, namespace
 from benchmarks.webrtc_load import Publisher, Stream, Subscriber, peer_connection
 
-WARM_UP, MEASURED = 4.0, 8.0
+SETTLING, WARM_UP, MEASURED = 3.0, 4.0, 8.0
 Join = Callable[[], Awaitable[RTCPeerConnection]]
 
 
@@ -43,8 +43,11 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
+    """``idle`` in cores."""
+
     forwarded: int
     microseconds: float
+    idle: float
     lost: int
     expected: int
     resident: int
@@ -116,13 +119,20 @@ def _api_key(folder: Path) -> str:
 async def measured(meeting: Meeting, subscribers: int, stream: Stream) -> Figure:
     connection, transceiver = await meeting.publish()
     await _connected(connection)
-    tasks = [asyncio.create_task(Publisher(transceiver, stream).run())]
+    publisher = Publisher(transceiver, stream)
+    await publisher.introduce()
+    tasks: list[asyncio.Task[None]] = []
     crowd = []
     for _ in range(subscribers):
         one = Subscriber()
         one.listen((await meeting.subscribe()).getTransceivers()[0])
         crowd.append(one)
         tasks.append(asyncio.create_task(one.report_for_ever()))
+    await asyncio.sleep(SETTLING)
+    idle = meeting.server.cpu_seconds()
+    await asyncio.sleep(MEASURED)
+    idle = meeting.server.cpu_seconds() - idle
+    tasks.append(asyncio.create_task(publisher.run()))
     await asyncio.sleep(WARM_UP)
     before, cpu = sum(one.packets for one in crowd), meeting.server.cpu_seconds()
     await asyncio.sleep(MEASURED)
@@ -132,7 +142,8 @@ async def measured(meeting: Meeting, subscribers: int, stream: Stream) -> Figure
     await asyncio.gather(*tasks, return_exceptions=True)
     expected = int(stream.packets_per_second * MEASURED * subscribers)
     lost = sum(one.lost for one in crowd)
-    return Figure(forwarded, spent / max(1, forwarded) * 1e6, lost, expected, meeting.server.resident_bytes())
+    cost = (spent - idle) / max(1, forwarded) * 1e6
+    return Figure(forwarded, cost, idle / MEASURED, lost, expected, meeting.server.resident_bytes())
 
 
 async def _connected(connection: RTCPeerConnection) -> None:
@@ -176,6 +187,7 @@ def main() -> int:
                     f"{name:9} 1 to {subscribers:3}, round {number + 1}: "
                     f"{figure.microseconds:6.2f} us a forwarded packet, "
                     f"{figure.forwarded} of {figure.expected} packets, {figure.lost} lost, "
+                    f"{figure.idle:.1%} of a core before, "
                     f"{figure.resident / 2**20:.0f} MiB resident",
                     flush=True,
                 )

@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "logins": "a hundred people who sign in at once, and the event loop's lag meanwhile",
     "authenticated": "an authenticated request that does nothing, against an anonymous one",
     "forwarding": "a forwarded packet of the portable engine, beside Janus (needs root and Debian's package janus)",
+    "first_frame": "from joining to the first picture decoded, in a browser (needs Debian's chromium)",
     "bus": "ephemeral state and the event bus, in memory and over Redis",
 }
 

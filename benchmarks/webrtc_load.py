@@ -57,6 +57,11 @@ class Publisher:
         self.packets = 0
         self._octets = 0
 
+    async def introduce(self) -> None:
+        """One frame, for servers that let nobody subscribe to what never came."""
+        for packet in self._packets(0, 0):
+            await self._dtls._send_rtp(packet)
+
     async def run(self) -> None:
         stream = self._stream
         begin = time.monotonic()

@@ -168,7 +168,10 @@ class PortableEngine:
 
     def set_srtp(self, transport: TransportId, keys: SrtpKeys) -> None:
         now = self._clock.monotonic()
-        for kind, data in self._holdings.peers[transport].transport.set_keys(keys):
+        peer = self._holdings.peers[transport]
+        early = peer.transport.set_keys(keys)
+        self._containment.run(partial(self._forwarding.begin, peer, now))
+        for kind, data in early:
             if kind is Kind.RTP:
                 self._containment.run(partial(self._receiving.rtp, transport, data, now, now))
             else:

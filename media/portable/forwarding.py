@@ -8,7 +8,7 @@ from media.codecs.names import Kind
 from media.engine import Flowing, Gated, Layer, SourceId, Switched
 from media.portable.containment import Containment
 from media.portable.events import Events
-from media.portable.holdings import Holdings, Outlet, Track
+from media.portable.holdings import Holdings, Outlet, Peer, Track
 from media.portable.packet import Break, Gap, Incoming, Refused, Result
 
 
@@ -72,6 +72,15 @@ class Forwarding:
         track = self._holdings.tracks.get(source)
         return None if track is None else track.source.repair(stream, number)
 
+    def begin(self, peer: Peer, now: float) -> None:
+        """Whenever the peer has got keys or a path: with both it is given what was assigned to it."""
+        if peer.is_ready or not peer.transport.can_send:
+            return
+        peer.is_ready = True
+        for outlet in peer.outlets.values():
+            self._holdings.link(outlet)
+            self.look(outlet, now)
+
     def keep_up(self, now: float) -> None:
         """A few times a second: nobody is sent more than fits."""
         rates: dict[Track, Mapping[Layer, int]] = {}
@@ -99,6 +108,8 @@ class Forwarding:
             self._events.add(Switched(outlet.id, *switched))
             outlet.flows = None if switched[0] is None else self._holdings.tracks.get(switched[0])
             self._holdings.link(outlet)
+        if not outlet.peer.is_ready:
+            return
         for source, stream in outlet.sink.wanted_keyframes():
             track = self._holdings.tracks.get(source)
             if track is not None:

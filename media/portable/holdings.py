@@ -21,7 +21,7 @@ from media.portable.transport import Transport
 @dataclass(slots=True, eq=False)
 class Peer:
     """A transport, what comes over it and what goes. ``outlets`` by the SSRC of their media. ``reported_at``: when it
-    was last told what came."""
+    was last told what came. ``is_ready`` from when it had keys and a path for the first time."""
 
     transport: Transport
     router: Router
@@ -30,6 +30,7 @@ class Peer:
     used_ssrcs: set[int] = field(default_factory=set)
     congestion: Congestion = field(default_factory=Congestion)
     reported_at: float = 0.0
+    is_ready: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -113,8 +114,10 @@ class Holdings:
         return made
 
     def link(self, outlet: Outlet) -> None:
-        """After whatever may have changed what the sink needs."""
-        needed = tuple(track for source in outlet.sink.needs if (track := self.tracks.get(source)) is not None)
+        """After whatever may have changed what the sink needs. Nothing before its peer is ready: a key frame that it
+        cannot be sent would be missing at its decoder for as long as the next one takes."""
+        needs = outlet.sink.needs if outlet.peer.is_ready else ()
+        needed = tuple(track for source in needs if (track := self.tracks.get(source)) is not None)
         if set(needed) == set(outlet.tracks):
             return
         self._unlink(outlet)

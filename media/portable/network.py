@@ -48,7 +48,7 @@ class Receiver(Protocol):
         """There is nothing more to read for now."""
         ...
 
-    def selected(self, transport: int, path: Path) -> None: ...
+    def selected(self, transport: int, path: Path, now: float) -> None: ...
 
     def consent_lost(self, transport: int) -> None: ...
 
@@ -132,7 +132,7 @@ class Network:
     def _receive(self, data: memoryview, path: Path, now: float, came: float) -> None:
         kind = kind_of(data)
         if kind is Kind.STUN:
-            self.act(self._agents.receive(data, path, now))
+            self.act(self._agents.receive(data, path, now), now)
             return
         if kind not in _STRANGERS:
             self._drops["datagram_unknown"] += 1
@@ -147,7 +147,7 @@ class Network:
         else:
             self._receiver.dtls(transport, data, path)
 
-    def act(self, outcome: Outcome) -> None:
+    def act(self, outcome: Outcome, now: float) -> None:
         """What ICE has decided."""
         for send in outcome.sends:
             wire = self.wire(send.path)
@@ -157,12 +157,12 @@ class Network:
                 wire.send(send.data, send.path.address)
         for event in outcome.events:
             if isinstance(event, Selected):
-                self._receiver.selected(event.transport, event.path)
+                self._receiver.selected(event.transport, event.path, now)
             elif isinstance(event, ConsentLost):
                 self._receiver.consent_lost(event.transport)
 
     def tick(self, now: float) -> None:
-        self.act(self._agents.tick(now))
+        self.act(self._agents.tick(now), now)
         if now - self._tcp_looked_at >= TCP_LOOKS_EVERY:
             self._tcp_looked_at = now
             self._tcp.tick(now, self._is_known)

@@ -57,13 +57,14 @@ class Receiving:
         peer.transport.heard_dtls(path, self._network.wire(path))
         self._events.add(DtlsDatagram(TransportId(transport), bytes(data)))
 
-    def selected(self, transport: int, path: Path) -> None:
+    def selected(self, transport: int, path: Path, now: float) -> None:
         peer = self._holdings.peers.get(TransportId(transport))
         if peer is None or self._network is None:
             return
         peer.transport.move(path, self._network.wire(path))
         is_tcp = self._network.is_tcp(path)
         self._events.add(Connected(peer.transport.id, Address(path.host, path.port), is_tcp))
+        self._forwarding.begin(peer, now)
 
     def consent_lost(self, transport: int) -> None:
         peer = self._holdings.peers.get(TransportId(transport))

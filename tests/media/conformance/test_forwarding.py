@@ -36,6 +36,25 @@ from tests.media.tracks import gaps
 SLOT = 0x9001
 
 
+class TestBeginning:
+    async def test_whoever_cannot_be_sent_anything_yet_begins_with_a_key_frame_of_its_own(self, stage: Stage) -> None:
+        """The one that came before its keys would be missing, and browsers wait long for the next."""
+        publisher, subscriber = await stage.join(), await stage.newcomer()
+        source, track = stage.camera(publisher)
+        (sink,) = stage.screen(subscriber)
+        stage.engine.assign(sink, source)
+        send(publisher, [packet for index in range(5) for packet in track.frame(keyframe=index == 0)])
+        await stage.until(lambda: stage.engine.source_stats()[source].packets == 10)
+        await stage.connect(subscriber)
+        assert publisher.peer.said(PictureLoss) == []
+        stage.engine.set_srtp(subscriber.transport, subscriber.peer.srtp.engine_keys)
+        await publisher.peer.until(lambda: publisher.peer.said(PictureLoss))
+        send(publisher, track.frame(keyframe=False))
+        send(publisher, track.frame(keyframe=True))
+        await subscriber.peer.until(lambda: len(subscriber.peer.rtp) == 2)
+        assert parse_vp8(subscriber.peer.rtp[0].payload).part(marker=False).is_keyframe
+
+
 class TestRewriting:
     async def test_a_subscriber_gets_every_packet_in_its_own_format(self, stage: Stage) -> None:
         publisher, subscriber = await stage.join(), await stage.join()

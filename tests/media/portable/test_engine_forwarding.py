@@ -58,6 +58,7 @@ class Room:
         transport.set_keys(peers.Srtp().engine_keys)
         transport.move(PATH, Recorder(name, self.log))
         self.holdings.add_peer(transport)
+        self.forwarding.begin(self.holdings.peers[handle], NOW)
         return handle
 
     def publish(self, name: int) -> Track:
