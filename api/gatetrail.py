@@ -13,7 +13,6 @@ from uuid import UUID
 import structlog
 
 from identity.audit import SYSTEM, AuditLog
-from kernel.errors import SecureConnectError
 from kernel.metrics import Metrics
 from kernel.units import Transaction, UnitsOfWork
 
@@ -32,7 +31,7 @@ class _Entry:
 
 
 class GateTrail:
-    """sfu.live.AuditTrail. What could not be kept is counted and stands in the log."""
+    """sfu.node.AuditTrail. What could not be kept is counted and stands in the log."""
 
     def __init__(self, units: UnitsOfWork, audit: AuditLog, metrics: Metrics) -> None:
         self._units = units
@@ -75,7 +74,7 @@ class GateTrail:
             entry = await self._waiting.get()
             try:
                 await self._units.write(partial(self._keep, entry=entry))
-            except SecureConnectError as error:
+            except Exception as error:  # noqa: BLE001 - the boundary: one entry may not end the keeping of all later ones
                 self._lose(entry, error)
             finally:
                 self._waiting.task_done()

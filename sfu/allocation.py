@@ -14,7 +14,7 @@ The engine may step down from a choice by itself, along ``ladder``, and up again
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
@@ -234,9 +234,3 @@ def _reason(one: _Rising[T], *, over: bool) -> Reason:
     if one.rung < one.target:
         return one.stopped or Reason.BITRATE
     return Reason.FILLS_TILE if _fills(one.seen.layers[one.target], one.seen) else Reason.HIGHEST
-
-
-def needed(allocation: Allocation[T]) -> Iterator[tuple[T, int]]:
-    """How many of the lowest layers of each track this subscriber may be sent: what dynacast asks."""
-    for track, choice in allocation.choices.items():
-        yield track, len(choice.ladder)

@@ -1,4 +1,4 @@
-"""Who speaks, who dominates, and whose sound is forwarded. Pure: levels and ``now`` in, values out.
+"""Who speaks and who dominates. Pure: levels and ``now`` in, values out.
 
 A level is what RFC 6464 puts on a packet: 0 to 127, the distance below the loudest in dBov, so 127 is silence, and a
 flag for voice. Here loudness counts upwards: 127 minus the level.
@@ -36,7 +36,6 @@ FLOOR: Final = 52.0
 CLEARLY_LOUDER: Final = 6.0
 
 DOMINATES_AT_LEAST: Final = 2.0
-CHOSEN_AT_LEAST: Final = 1.0
 
 S = TypeVar("S", bound=Hashable)
 
@@ -145,56 +144,3 @@ def _reordered(order: Sequence[S], loudness: Mapping[S, float]) -> list[S]:
         at = next((index for index, other in enumerate(ahead) if loudness[other] < reach), len(placed))
         placed.insert(at, source)
     return placed
-
-
-@dataclass(frozen=True, slots=True)
-class Entered(Generic[S]):
-    """One more is forwarded, ``instead`` of another where there was no place. ``reason`` is ``free_place`` or
-    ``speaking``."""
-
-    source: S
-    instead: S | None
-    reason: str
-
-
-class Loudest(Generic[S]):
-    """Whose sound is forwarded: ``most`` at once. Whoever was chosen stays until somebody who speaks needs the place:
-    first those who do not speak give way, the longest silent first, then those who are clearly quieter."""
-
-    def __init__(self, most: int) -> None:
-        if most < 0:
-            raise ValueError("nobody can hear fewer than none")
-        self.most = most
-        self._since: dict[S, float] = {}
-
-    @property
-    def chosen(self) -> frozenset[S]:
-        return frozenset(self._since)
-
-    def choose(self, heard: Heard[S], now: float) -> tuple[Entered[S], ...]:
-        places = {source: place for place, source in enumerate(heard.order)}
-        self._since = {source: since for source, since in self._since.items() if source in places}
-        speaking = set(heard.speaking)
-        entered: list[Entered[S]] = []
-        for source in heard.order:
-            if source in self._since:
-                continue
-            if len(self._since) < self.most:
-                self._since[source] = now
-                entered.append(Entered(source, None, "free_place"))
-            elif source in speaking:
-                leaving = self._leaving(places, speaking, places[source], now)
-                if leaving is not None:
-                    del self._since[leaving]
-                    self._since[source] = now
-                    entered.append(Entered(source, leaving, "speaking"))
-        return tuple(entered)
-
-    def _leaving(self, places: Mapping[S, int], speaking: set[S], place: int, now: float) -> S | None:
-        """A silent one leaves at once: nothing of theirs is cut. One who speaks stays for a moment at least."""
-        going = [
-            source
-            for source, since in self._since.items()
-            if source not in speaking or (places[source] > place and now - since >= CHOSEN_AT_LEAST)
-        ]
-        return max(going, key=lambda source: (source not in speaking, places[source]), default=None)

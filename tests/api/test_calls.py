@@ -7,6 +7,7 @@ import errno
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -123,6 +124,31 @@ async def test_what_could_not_be_kept_is_counted_and_logged_and_holds_nobody_up(
                 full.gate_muted(uuid4(), "ada", None, "no_key")
         assert len(lines) == 3
         assert here.platform.metrics.registry.get_sample_value("secureconnect_gate_audit_lost_total") == 4
+
+
+async def test_a_fault_of_ours_costs_one_entry_and_not_those_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path) as here:
+        room, gate = uuid4(), trail(here)
+        keep = gate._keep
+        kept: list[object] = []
+
+        async def faulty_at_first(*given: Any, **named: Any) -> None:
+            kept.append(given)
+            if len(kept) == 1:
+                raise ValueError("a fault of ours")
+            await keep(*given, **named)
+
+        monkeypatch.setattr(gate, "_keep", faulty_at_first)
+        with capture_logs() as lines:
+            async with gate.running():
+                gate.gate_muted(room, "ada", "track-1", "no_key")
+                gate.gate_muted(room, "ada", "track-2", "no_key")
+        page = await here.started.people.audit.page(AuditFilter(subject=str(room)), cursor=None, limit=10)
+        assert [entry.details["track"] for entry in page.items] == ["track-2"]
+        lost = [line for line in lines if line["event"] == "the gate muted, unaudited"]
+        assert [line["details"]["track"] for line in lost] == ["track-1"]
 
 
 async def test_what_goes_wrong_while_it_runs_is_not_taken_for_its_own(tmp_path: Path) -> None:

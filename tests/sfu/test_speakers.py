@@ -1,4 +1,4 @@
-"""Who speaks, who dominates, and whose sound is forwarded."""
+"""Who speaks and who dominates."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from sfu.speakers import (
     DOMINATES_AT_LEAST,
     FLOOR,
     SILENCE,
-    Entered,
     Heard,
     Level,
-    Loudest,
     Speakers,
 )
 
@@ -159,57 +157,8 @@ def test_nobody_stands_behind_somebody_they_are_clearly_louder_than(
 @given(LEVELS)
 def test_under_no_change_everything_settles(levels: dict[int, Level]) -> None:
     speakers: Speakers[int] = Speakers()
-    loudest: Loudest[int] = Loudest(3)
     for tick in range(100):
-        loudest.choose(speakers.hear(range(8), levels, tick * TICK), tick * TICK)
+        speakers.hear(range(8), levels, tick * TICK)
     settled = speakers.hear(range(8), levels, 10.0)
     for tick in range(100, 140):
-        heard = speakers.hear(range(8), levels, tick * TICK)
-        assert heard == settled
-        assert loudest.choose(heard, tick * TICK) == ()
-
-
-def heard(order: str, speaking: str = "") -> Heard[str]:
-    return Heard(tuple(order), tuple(speaking), None)
-
-
-def test_places_are_filled_in_order_and_kept_whatever_the_order_becomes() -> None:
-    loudest: Loudest[str] = Loudest(2)
-    assert loudest.choose(heard("abc"), 0.0) == (Entered("a", None, "free_place"), Entered("b", None, "free_place"))
-    assert loudest.choose(heard("cba"), 60.0) == ()
-    assert loudest.chosen == {"a", "b"}
-
-
-def test_one_who_speaks_takes_the_place_of_the_longest_silent_at_once() -> None:
-    loudest: Loudest[str] = Loudest(2)
-    loudest.choose(heard("abc"), 0.0)
-    assert loudest.choose(heard("cab", "c"), 0.1) == (Entered("c", "b", "speaking"),)
-
-
-def test_one_who_speaks_is_not_cut_off_before_a_moment_has_passed() -> None:
-    loudest: Loudest[str] = Loudest(1)
-    loudest.choose(heard("ab", "a"), 0.0)
-    assert loudest.choose(heard("ba", "ba"), 0.9) == ()
-    assert loudest.choose(heard("ba", "ba"), 1.0) == (Entered("b", "a", "speaking"),)
-    assert loudest.choose(heard("ba", "ba"), 5.0) == ()
-
-
-def test_a_place_that_somebody_left_is_free() -> None:
-    loudest: Loudest[str] = Loudest(1)
-    loudest.choose(heard("ab"), 0.0)
-    assert loudest.choose(heard("b"), 0.1) == (Entered("b", None, "free_place"),)
-
-
-def test_fewer_than_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="fewer"):
-        Loudest(-1)
-
-
-@given(st.lists(st.tuples(st.permutations(range(6)), st.sets(st.integers(0, 5))), max_size=20), st.integers(0, 4))
-def test_never_more_than_the_most_and_as_many_as_there_are(steps: list[tuple[list[int], set[int]]], most: int) -> None:
-    loudest: Loudest[int] = Loudest(most)
-    for tick, (order, speaking) in enumerate(steps):
-        heard = Heard(tuple(order), tuple(source for source in order if source in speaking), None)
-        entered = loudest.choose(heard, tick * 0.4)
-        assert len(loudest.chosen) == most
-        assert {one.source for one in entered if one.instead is not None} <= speaking
+        assert speakers.hear(range(8), levels, tick * TICK) == settled
